@@ -1,0 +1,1 @@
+"""One file per editing system, all with the same small contract."""

@@ -1,0 +1,1 @@
+"""Torch modules only: no file access, no video, no global state."""

@@ -1,0 +1,1 @@
+"""Frames to what is in them: faces, landmarks, tracks, parsing, flow."""

@@ -1,0 +1,1 @@
+"""The one loop: recipe in, edited file out."""

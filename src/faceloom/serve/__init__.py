@@ -1,0 +1,1 @@
+"""Thin front ends: they build a recipe and call run/."""
