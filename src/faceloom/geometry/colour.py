@@ -1,0 +1,85 @@
+"""Colour and illumination: make one picture's light fit another's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.types import FloatImage, Image, Points
+
+_FLOOR = 0.02
+"""Added before logarithms: below this, sensor noise decides and not light."""
+
+
+def sample_colours(image: Image, points: Points, sigma: float) -> NDArray[np.float64]:
+    """Mean colours around points: (N, 3) float64 in [0, 1].
+
+    Args:
+        image: (H, W, 3) uint8.
+        points: (N, 2+) pixels of ``image``; those outside take the nearest border colour.
+        sigma: Gaussian radius of the mean in pixels; grain and compression noise must be gone, edges not yet.
+    """
+    xy = np.asarray(points, np.float64)[:, :2]
+    margin = int(np.ceil(3 * sigma)) + 1
+    height, width = image.shape[:2]
+    low = np.clip(np.floor(xy.min(axis=0)).astype(int) - margin, 0, [width - 1, height - 1])
+    high = np.clip(np.ceil(xy.max(axis=0)).astype(int) + margin + 1, low + 1, [width, height])
+    patch = image[low[1] : high[1], low[0] : high[0]].astype(np.float32) / 255
+    blurred = cv2.GaussianBlur(patch, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REPLICATE)
+    where = (xy - low).astype(np.float32)
+    sampled = cv2.remap(
+        blurred, where[None, :, 0], where[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return sampled[0].astype(np.float64)
+
+
+def fit_gain(
+    source: NDArray[np.float64],
+    target: NDArray[np.float64],
+    positions: Points,
+    weights: NDArray[np.float64] | None = None,
+    tilt_ridge: float = 0.5,
+) -> NDArray[np.float64]:
+    """The gain that turns the light on ``source`` colours into that on ``target`` colours.
+
+    Per channel ``log(target) - log(source) ~ a + b x + c y``: a change of exposure and tint with a linear change
+    across the region, fitted robustly (iteratively re-weighted, Cauchy weights), so that hair, a shadow edge or
+    an occluder at a few points does not colour the part.
+
+    Args:
+        source: (N, 3) colours in [0, 1]; target: (N, 3) colours of the same skin points.
+        positions: (N, 2) where the points are, in units of about the region's size, centred.
+        weights: (N,) trust in each point, or None.
+        tilt_ridge: ridge on b and c (per point), which keeps the tilt small when few points support it.
+
+    Returns:
+        (3, 3) float64: rows a, b, c; columns R, G, B.
+    """
+    ratio = np.log(target + _FLOOR) - np.log(source + _FLOOR)
+    design = np.column_stack([np.ones(len(ratio)), np.asarray(positions, np.float64)[:, :2]])
+    base = np.ones(len(ratio)) if weights is None else np.asarray(weights, np.float64)
+    ridge = np.diag([1e-9, tilt_ridge, tilt_ridge]) * max(float(base.sum()), 1e-9)
+    start = np.array([_weighted_median(ratio[:, channel], base) for channel in range(3)])
+    gain = np.vstack([start, np.zeros((2, 3))])
+    for _ in range(4):
+        residual = np.abs(ratio - design @ gain).max(axis=1)
+        spread = max(1.4826 * _weighted_median(residual, base), 0.02)
+        w = base / (1 + (residual / (1.5 * spread)) ** 2)
+        gain = np.linalg.solve(design.T @ (w[:, None] * design) + ridge, design.T @ (w[:, None] * ratio))
+    return gain
+
+
+def apply_gain(
+    image: FloatImage, gain: NDArray[np.float64], x: NDArray[np.float32], y: NDArray[np.float32]
+) -> FloatImage:
+    """Multiply ``image`` (H, W, 3) by the gain of ``fit_gain`` at positions ``x``, ``y`` (broadcast to (H, W))."""
+    tilt = [np.exp(gain[0, c] + gain[1, c] * x + gain[2, c] * y) for c in range(3)]
+    factor = np.stack(np.broadcast_arrays(*tilt), axis=-1).astype(np.float32)
+    return ((image + _FLOOR) * factor - _FLOOR).astype(np.float32)
+
+
+def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    cumulative = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulative, 0.5 * cumulative[-1])])

@@ -1,0 +1,118 @@
+"""How far a part reaches: the polygon it fills, its soft matte, its box, and how much of it faces the camera."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.geometry import masks
+from faceloom.geometry import topology as t
+from faceloom.geometry.similarity import fit_similarity, transform
+from faceloom.types import Box, Matte, Part, Points
+
+_EDGE: dict[Part, tuple[float, float]] = {
+    Part.MOUTH: (0.05, 0.035),
+    Part.NOSE: (0.02, 0.045),
+    Part.LEFT_EYE: (0.0, 0.035),
+    Part.RIGHT_EYE: (0.0, 0.035),
+    Part.LEFT_EYEBROW: (0.06, 0.035),
+    Part.RIGHT_EYEBROW: (0.06, 0.035),
+}
+"""Per part: how far the matte reaches past the outline, and its softness, in inter-ocular distances."""
+
+_SIDE: dict[Part, float] = {
+    Part.MOUTH: 0.0,
+    Part.NOSE: 0.0,
+    Part.LEFT_EYE: 0.45,
+    Part.RIGHT_EYE: -0.45,
+    Part.LEFT_EYEBROW: 0.4,
+    Part.RIGHT_EYEBROW: -0.4,
+}
+"""Tangent of the angle by which each part looks to the side on a frontal head (x to the subject's left)."""
+
+_GAUSSIAN_REACH = 3.2
+"""Standard deviations after which a blurred edge is below one grey level."""
+
+
+def face_scale(landmarks: Points) -> float:
+    """Distance between the eyes' centres in pixels, measured in 3-D so that it does not shrink with yaw."""
+    left = landmarks[list(t.LEFT_EYE_CORNERS), :3].mean(axis=0)
+    right = landmarks[list(t.RIGHT_EYE_CORNERS), :3].mean(axis=0)
+    return max(float(np.linalg.norm(left - right)), 1e-3)
+
+
+def cover_outline(part: Part, landmarks: Points) -> NDArray[np.float64]:
+    """(K, 2) polygon that a transfer of the part replaces: for eyes the lids and skin around too."""
+    if part == Part.LEFT_EYE:
+        return _midway(landmarks, t.LEFT_UPPER_LID_SKIN, t.LEFT_UNDER_BROW, t.LEFT_LOWER_LID_SKIN, t.LEFT_UNDER_EYE)
+    if part == Part.RIGHT_EYE:
+        return _midway(landmarks, t.RIGHT_UPPER_LID_SKIN, t.RIGHT_UNDER_BROW, t.RIGHT_LOWER_LID_SKIN, t.RIGHT_UNDER_EYE)
+    return masks.outline(part, landmarks)
+
+
+def part_matte(part: Part, target: Points, reference: Points | None, box: Box) -> Matte:
+    """The soft matte of a part over ``box``: (h, w) float32 in [0, 1], 0 beyond the silhouette of the face.
+
+    Args:
+        part: which part.
+        target: (478, 3) landmarks in the frame.
+        reference: (478, 3) landmarks in the reference; a nose keeps its own shape, so the matte covers both noses.
+        box: the pixels of the frame wanted.
+    """
+    scale = face_scale(target)
+    grow, soft = _EDGE[part]
+    mask = masks.polygon_mask(masks.offset_outline(cover_outline(part, target), grow * scale), box)
+    if part == Part.NOSE and reference is not None:
+        nose = list(t.NOSE_POINTS)
+        moved = transform(fit_similarity(reference[nose], target[nose]), cover_outline(part, reference))
+        mask = np.maximum(mask, masks.polygon_mask(masks.offset_outline(moved, grow * scale), box))
+    # Inset, because hair and background begin a little inside the mesh's silhouette on a turned head.
+    oval = masks.offset_outline(masks.outline(masks.Region.FACE_OVAL, target), -0.07 * scale)
+    silhouette = masks.blur(masks.polygon_mask(oval, box), 0.02 * scale)
+    return np.minimum(masks.blur(mask, soft * scale), silhouette)
+
+
+def part_box(part: Part, landmarks: Points, width: int, height: int) -> Box:
+    """The pixels that editing a part may touch, clipped to a frame of ``width`` × ``height``; may be empty."""
+    grow, soft = _EDGE[part]
+    scale = face_scale(landmarks)
+    margin = (grow + _GAUSSIAN_REACH * soft) * scale + 2
+    if part == Part.NOSE:
+        # Room for a reference nose that is larger than the target's.
+        margin += 0.12 * scale
+    return Box.around(cover_outline(part, landmarks)).pad(int(np.ceil(margin))).clip(width, height)
+
+
+def visibility(part: Part, pose: NDArray[np.float64]) -> float:
+    """How far a part faces the camera: 1 up to 45° away from it, 0 from 70° on.
+
+    ``pose`` is the (4, 4) head pose; a part's direction on a frontal head comes from where it sits.
+    """
+    direction = np.array([_SIDE[part], 0.0, 1.0])
+    turned = pose[:3, :3] @ direction
+    angle = float(np.degrees(np.arccos(np.clip(turned[2] / max(float(np.linalg.norm(turned)), 1e-9), -1, 1))))
+    return float(masks.smoothstep(angle, 70.0, 45.0))
+
+
+def eye_openness(part: Part, landmarks: Points) -> float:
+    """Mean height of the lid opening over the width of the eye; about 0.3 when open, under 0.1 when shut."""
+    left = part == Part.LEFT_EYE
+    upper, lower = (t.LEFT_UPPER_LID, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)
+    gap = landmarks[list(lower[2:-2]), :2] - landmarks[list(upper[2:-2]), :2]
+    width = float(np.linalg.norm(landmarks[upper[0], :3] - landmarks[upper[-1], :3]))
+    return float(np.hypot(gap[:, 0], gap[:, 1]).mean() / max(width, 1e-6))
+
+
+def mouth_openness(landmarks: Points) -> float:
+    """Mean gap between the inner lip lines over the inter-ocular distance."""
+    gap = landmarks[list(t.LOWER_LIP_INNER[3:-3]), :2] - landmarks[list(t.UPPER_LIP_INNER[3:-3]), :2]
+    return float(np.hypot(gap[:, 0], gap[:, 1]).mean() / face_scale(landmarks))
+
+
+def _midway(
+    landmarks: Points, upper: t.Indices, above: t.Indices, lower: t.Indices, below: t.Indices
+) -> NDArray[np.float64]:
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    top = 0.5 * (points[list(upper)] + points[list(above)])
+    bottom = 0.5 * (points[list(lower)] + points[list(below)])
+    return np.vstack([top, bottom[-2:0:-1]])

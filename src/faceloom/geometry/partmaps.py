@@ -1,0 +1,239 @@
+"""Where each pixel of a facial part comes from in the reference, layer by layer.
+
+One smooth map for a whole mouth or eye squeezes teeth into closed lips and eyeballs into closed lids, because a
+gap that opens and closes is no smooth deformation. So a part is a stack of layers, each with a map of its own:
+lips take one thin-plate map per lip, joined on the mouth's mid-line, around an opening that stays the target's;
+an eye is an eyeball placed by its iris, seen through the target's lids, under one thin-plate map per lid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.geometry import masks
+from faceloom.geometry import topology as t
+from faceloom.geometry.partcover import eye_openness, face_scale
+from faceloom.geometry.similarity import fit_similarity, transform
+from faceloom.geometry.tps import ThinPlateSpline
+from faceloom.types import Box, Matrix, Matte, Part, Points
+
+_SMOOTHING = 1e-3
+"""Thin-plate regularisation: neighbouring lip lines a pixel apart must not fold the map."""
+
+_UPPER_LIP = (
+    *t.UPPER_LIP_OUTER, *t.UPPER_LIP_MIDDLE[3:-3], *t.UPPER_LIP_INNER, *t.UPPER_LIP_SKIN,
+    2, 98, 327, 203, 423, 206, 426, 216, 436,
+)  # fmt: skip
+_LOWER_LIP = (
+    *t.LOWER_LIP_OUTER, *t.LOWER_LIP_MIDDLE[3:-3], *t.LOWER_LIP_INNER, *t.LOWER_LIP_SKIN,
+    200, 194, 418, 204, 424, 202, 422, 212, 432, 216, 436,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of a part over a box of the frame.
+
+    where    (H, W, 2) float32: the reference pixel (x, y) for each pixel of the box.
+    matte    (H, W) float32 in [0, 1]: where the layer covers what is below it.
+    skin     True for surfaces lit and coloured like the skin around them, False for the eyeball.
+    """
+
+    where: NDArray[np.float32]
+    matte: Matte
+    skin: bool = True
+
+
+def part_layers(part: Part, target: Points, reference: Points, box: Box) -> list[Layer]:
+    """The layers of ``part``, back to front.
+
+    Args:
+        part: which part.
+        target: (478, 3) landmarks of the face to edit, frame pixels.
+        reference: (478, 3) landmarks of the face that the part comes from, pixels of the reference picture.
+        box: the pixels of the frame wanted.
+
+    Raises:
+        GeometryError: landmarks that define no map.
+    """
+    if part == Part.MOUTH:
+        return mouth_layers(target, reference, box)
+    if part in (Part.LEFT_EYE, Part.RIGHT_EYE):
+        return eye_layers(part, target, reference, box)
+    full = np.ones((box.height, box.width), np.float32)
+    if part == Part.NOSE:
+        nose = list(t.NOSE_POINTS)
+        return [Layer(_affine_field(fit_similarity(target[nose], reference[nose]), box), full)]
+    return [Layer(_spline_field(_eyebrow_controls(part), target, reference, box), full)]
+
+
+def mouth_layers(target: Points, reference: Points, box: Box) -> list[Layer]:
+    """Both lips and the skin beside them; the opening between the inner lip lines is left to the target."""
+    upper = _spline_field(_UPPER_LIP, target, reference, box)
+    lower = _spline_field(_LOWER_LIP, target, reference, box)
+    where = _join(upper, lower, target, t.UPPER_LIP_INNER, t.LOWER_LIP_INNER, box)
+    return [Layer(where, 1 - mouth_opening_matte(target, box))]
+
+
+def mouth_opening_matte(landmarks: Points, box: Box) -> Matte:
+    """The opening between the inner lip lines with the dark line of closed lips: (H, W) float32 in [0, 1].
+
+    Grown by about 1 % of the inter-ocular distance: landmarks err by that much, and a crease or tooth that comes
+    from the wrong picture is seen at once, while a hair's breadth less lip is not.
+    """
+    scale = face_scale(landmarks)
+    opening = masks.polygon_mask(masks.outline(masks.Region.INNER_MOUTH, landmarks), box)
+    line = 0.5 * (landmarks[list(t.UPPER_LIP_INNER), :2] + landmarks[list(t.LOWER_LIP_INNER), :2])
+    opening = np.maximum(opening, masks.line_mask(line, 0.022 * scale, box))
+    return masks.blur(opening, 0.010 * scale)
+
+
+def eye_layers(part: Part, target: Points, reference: Points, box: Box) -> list[Layer]:
+    """Eyeball between the target's lids, then both lids over it."""
+    left = part == Part.LEFT_EYE
+    upper = _spline_field(_lid_controls(left, upper=True), target, reference, box)
+    lower = _spline_field(_lid_controls(left, upper=False), target, reference, box)
+    upper_line, lower_line = (t.LEFT_UPPER_LID, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)
+    lids = _join(upper, lower, target, upper_line, lower_line, box)
+    opening = eye_opening_matte(part, target, box)
+    ball = _affine_field(_iris_similarity(part, target, reference), box)
+    # Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are right.
+    awake = masks.smoothstep(eye_openness(part, target), 0.06, 0.13)
+    visible = awake * opening * _inside_reference_lids(part, target, reference, box)
+    return [
+        Layer(ball, visible, skin=False),
+        Layer(lids, (1 - opening) * _upper_lid_trust(part, target, reference, box)),
+    ]
+
+
+def _upper_lid_trust(part: Part, target: Points, reference: Points, box: Box) -> Matte:
+    """1 where the reference's upper lid can be shown, less on a lid that closes further than the reference's.
+
+    A closing lid shows skin that the open reference hides. Stretching the little it shows turns lashes into
+    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.3 to 2.4 times.
+    """
+    left = part == Part.LEFT_EYE
+    lid, skin = (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN) if left else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN)
+    stretch = _strip_height(target, lid, skin) / max(_strip_height(reference, lid, skin), 0.01)
+    trust = masks.smoothstep(stretch, 2.4, 1.3)
+    points = np.asarray(target, np.float64)[:, :2]
+    lower = t.LEFT_LOWER_LID if left else t.RIGHT_LOWER_LID
+    strip = masks.polygon_mask(np.vstack([points[list(skin)], points[list(lower[::-1])]]), box)
+    return 1 - (1 - trust) * masks.blur(strip, 0.015 * face_scale(target))
+
+
+def _strip_height(landmarks: Points, lid: t.Indices, skin: t.Indices) -> float:
+    inner = slice(2, -2)
+    gap = landmarks[list(lid[inner]), :2] - landmarks[list(skin[inner]), :2]
+    return float(np.hypot(gap[:, 0], gap[:, 1]).mean() / face_scale(landmarks))
+
+
+def eye_opening_matte(part: Part, landmarks: Points, box: Box) -> Matte:
+    """The opening between the lids: (H, W) float32 in [0, 1], soft by about 1 % of the inter-ocular distance."""
+    return masks.blur(masks.polygon_mask(masks.outline(part, landmarks), box), 0.008 * face_scale(landmarks))
+
+
+def _inside_reference_lids(part: Part, target: Points, reference: Points, box: Box) -> Matte:
+    """Where the reference's eyeball, moved onto the target's, was not hidden by the reference's own lids."""
+    to_target = _iris_similarity(part, reference, target)
+    lids = transform(to_target, masks.outline(part, reference))
+    # The lashes and the wet rim of the reference's lids are not eyeball: keep a little inside them.
+    scale = face_scale(target)
+    inner = masks.offset_outline(lids, -0.015 * scale)
+    return masks.blur(masks.polygon_mask(inner, box), 0.010 * scale)
+
+
+def _lid_controls(left: bool, upper: bool) -> t.Indices:
+    if upper:
+        lines = (
+            (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN, t.LEFT_UNDER_BROW, t.LEFT_EYEBROW_LOWER)
+            if left
+            else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN, t.RIGHT_UNDER_BROW, t.RIGHT_EYEBROW_LOWER)
+        )
+    else:
+        lines = (
+            (t.LEFT_LOWER_LID, t.LEFT_LOWER_LID_SKIN, t.LEFT_UNDER_EYE, (346, 347, 348, 349, 350))
+            if left
+            else (t.RIGHT_LOWER_LID, t.RIGHT_LOWER_LID_SKIN, t.RIGHT_UNDER_EYE, (117, 118, 119, 120, 121))
+        )
+    return tuple(index for line in lines for index in line)
+
+
+def _eyebrow_controls(part: Part) -> t.Indices:
+    if part == Part.LEFT_EYEBROW:
+        lines = (t.LEFT_EYEBROW_UPPER, t.LEFT_EYEBROW_LOWER, t.LEFT_UNDER_BROW[2:7], t.LEFT_FOREHEAD, (353, 383, 9, 8))
+    else:
+        lines = (
+            t.RIGHT_EYEBROW_UPPER, t.RIGHT_EYEBROW_LOWER, t.RIGHT_UNDER_BROW[2:7], t.RIGHT_FOREHEAD, (124, 156, 9, 8),
+        )  # fmt: skip
+    return tuple(index for line in lines for index in line)
+
+
+def _spline_field(controls: t.Indices, target: Points, reference: Points, box: Box) -> NDArray[np.float32]:
+    spline = ThinPlateSpline.fit(target[list(controls)], reference[list(controls)], _SMOOTHING)
+    # The map bends over lip and lid heights; a tenth of the inter-ocular distance still resolves that.
+    step = int(np.clip(face_scale(target) / 16, 4, 16))
+    return spline.field(box, step)
+
+
+def _affine_field(matrix: Matrix, box: Box) -> NDArray[np.float32]:
+    x = np.arange(box.left, box.right, dtype=np.float64)[None, :]
+    y = np.arange(box.top, box.bottom, dtype=np.float64)[:, None]
+    return np.stack([matrix[i, 0] * x + matrix[i, 1] * y + matrix[i, 2] for i in range(2)], axis=-1).astype(np.float32)
+
+
+def _iris_similarity(part: Part, source: Points, target: Points) -> Matrix:
+    """Similarity from one picture's eyeball to another's: iris onto iris, turned as the line of the eye corners.
+
+    The rim of a round iris says nothing of rotation, so that comes from the corners.
+    """
+    left = part == Part.LEFT_EYE
+    iris, corners = (t.LEFT_IRIS, t.LEFT_EYE_CORNERS) if left else (t.RIGHT_IRIS, t.RIGHT_EYE_CORNERS)
+    spoke = [_iris_radius(points, iris) * _direction(points, corners) for points in (source, target)]
+    centre = [np.asarray(points, np.float64)[iris[0], :2] for points in (source, target)]
+    return fit_similarity(*(np.stack([c - s, c, c + s]) for c, s in zip(centre, spoke, strict=True)))
+
+
+def _iris_radius(points: Points, iris: t.Indices) -> float:
+    rim = np.asarray(points, np.float64)[list(iris[1:]), :2] - points[iris[0], :2]
+    return max(float(np.hypot(rim[:, 0], rim[:, 1]).mean()), 1e-3)
+
+
+def _direction(points: Points, pair: t.Indices) -> NDArray[np.float64]:
+    line = np.asarray(points, np.float64)[pair[1], :2] - points[pair[0], :2]
+    return line / max(float(np.hypot(*line)), 1e-9)
+
+
+def _join(
+    upper: NDArray[np.float32],
+    lower: NDArray[np.float32],
+    landmarks: Points,
+    upper_line: t.Indices,
+    lower_line: t.Indices,
+    box: Box,
+) -> NDArray[np.float32]:
+    """One map from two: ``upper`` above the line midway between two facing lines, ``lower`` below it.
+
+    The lines run from corner to corner. Between the corners the change is sharp (less than a pixel); beyond them
+    both maps describe the same skin, and the change widens with the distance to the corner.
+    """
+    a, b = landmarks[list(upper_line), :2].astype(np.float64), landmarks[list(lower_line), :2].astype(np.float64)
+    middle = 0.5 * (a + b)
+    if middle[0, 0] > middle[-1, 0]:
+        middle = middle[::-1]
+    axis = middle[-1] - middle[0]
+    length = max(float(np.hypot(*axis)), 1e-6)
+    axis = axis / length
+    x = np.arange(box.left, box.right) - middle[0, 0]
+    y = (np.arange(box.top, box.bottom) - middle[0, 1])[:, None]
+    along, across = axis[0] * x + axis[1] * y, axis[0] * y - axis[1] * x
+    local = (middle - middle[0]) @ np.array([[axis[0], -axis[1]], [axis[1], axis[0]]])
+    order = np.argsort(local[:, 0])
+    height = np.interp(along.ravel(), local[order, 0], local[order, 1]).reshape(along.shape)
+    beyond = np.maximum(np.maximum(-along, along - length), 0)
+    width = 0.4 + 0.6 * beyond
+    part_of_lower = np.clip((across - height) / (2 * width) + 0.5, 0, 1).astype(np.float32)[..., None]
+    return upper + part_of_lower * (lower - upper)

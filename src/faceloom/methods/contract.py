@@ -1,0 +1,89 @@
+"""What a method is, and which ones are installed.
+
+A method is any class with the members of ``Method``. It is found through the entry point group
+``faceloom.methods``, so a package of your own can add one without touching this one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Protocol
+
+from faceloom.errors import RecipeError
+from faceloom.types import Attribute, Face, Patch, Source, Window
+
+GROUP = "faceloom.methods"
+
+
+class Method(Protocol):
+    """One editing system.
+
+    ``name``       how users call it.
+    ``summary``    one line for ``faceloom methods``.
+    ``takes``      attributes that it can take from a source.
+    ``needs``      names of the weights that it cannot run without, besides those of face perception.
+    ``context``    frames that it wants to see before and after each frame it edits.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    takes: ClassVar[frozenset[Attribute]]
+    needs: ClassVar[tuple[str, ...]]
+    context: ClassVar[int]
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Read the recipe's options; raise RecipeError for a key or value that means nothing here."""
+
+    def prepare(self, sources: Mapping[Attribute, Source]) -> Any:
+        """Do once whatever depends on the sources alone. What it returns goes to every ``apply``."""
+
+    def apply(self, window: Window, faces: Sequence[Face | None], prepared: Any) -> list[list[Patch]]:
+        """Edit one person in one window.
+
+        Args:
+            window: consecutive frames of one shot, context included.
+            faces: that person's face in each frame of the window, None where it is not seen.
+            prepared: what ``prepare`` returned.
+
+        Returns:
+            For each frame of ``window.frames[window.core]``, patches to paste in order; none where there is
+            nothing to edit. The same frame must give the same patches however the clip is cut into windows.
+        """
+
+
+def installed() -> dict[str, type[Method]]:
+    """All methods by name, in alphabetical order."""
+    found = {point.name: point.load() for point in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Method]:
+    """The method called ``name``, or the first that takes all ``attributes``.
+
+    Raises:
+        RecipeError: no such method, or it cannot take what is asked for.
+    """
+    wanted, methods = frozenset(attributes), installed()
+    if name is not None:
+        if name not in methods:
+            raise RecipeError(f"unknown method '{name}'{suggest(name, methods)}; see `faceloom methods`")
+        missing = wanted - methods[name].takes
+        if missing:
+            raise RecipeError(f"method '{name}' cannot take {_listed(missing)}; see `faceloom methods` for what can")
+        return methods[name]
+    for method in methods.values():
+        if wanted <= method.takes:
+            return method
+    raise RecipeError(f"no installed method takes {_listed(wanted)} at once; see `faceloom methods`")
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'nose'?`` for the nearest of the known words, or nothing when none is near."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _listed(attributes: Iterable[Attribute]) -> str:
+    return ", ".join(sorted(attribute.value for attribute in attributes))

@@ -1,0 +1,125 @@
+"""How to light a part of a reference so that it sits in the target's light, in every frame of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.geometry import colour, masks
+from faceloom.geometry import topology as t
+from faceloom.geometry.partcover import eye_openness, face_scale
+from faceloom.perceive.smooth import smooth_parameters
+from faceloom.types import Face, Frame, Image, Part, Points
+
+SMOOTHING_RADIUS = 4
+"""Frames on each side that the smoothing of gains looks at."""
+_SMOOTHING_SIGMA = 2.0
+_PATCH = 0.05
+"""Radius of the patch of skin around a landmark whose mean colour counts, in inter-ocular distances."""
+
+SKIN_POINTS: dict[Part, tuple[int, ...]] = {
+    Part.MOUTH: (
+        165, 167, 164, 393, 391, 92, 322, 206, 426, 216, 436, 43, 273, 106, 335, 182, 406, 83, 313, 18, 200, 201, 421,
+        194, 418, 204, 424, 202, 422,
+    ),
+    Part.NOSE: (
+        47, 277, 126, 355, 142, 371, 100, 329, 121, 350, 203, 423, 165, 391, 167, 393, 164, 168, 193, 417, 8, 9, 120,
+        349, 36, 266,
+    ),
+    Part.LEFT_EYE: (346, 347, 348, 349, 350, 449, 450, 451, 443, 442, 444, 441, 413, 353, 265, 372, 168, 6),
+    Part.RIGHT_EYE: (117, 118, 119, 120, 121, 229, 230, 231, 223, 222, 224, 221, 189, 124, 35, 143, 168, 6),
+    Part.LEFT_EYEBROW: (298, 333, 299, 337, 9, 8, 442, 443, 444, 441, 353, 301),
+    Part.RIGHT_EYEBROW: (68, 104, 69, 108, 9, 8, 222, 223, 224, 221, 124, 71),
+}  # fmt: skip
+"""Bare skin around each part, where reference and target can be compared landmark by landmark."""
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """Gains for one part in one frame, as ``colour.apply_gain`` takes them: (3, 3) for skin and for the eyeball."""
+
+    skin: NDArray[np.float64]
+    eyeball: NDArray[np.float64]
+
+
+def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], float]:
+    """Origin (frame pixels) and unit (pixels) of the coordinates in which a part's gains are linear."""
+    return np.asarray(landmarks, np.float64)[list(SKIN_POINTS[part]), :2].mean(axis=0), face_scale(landmarks)
+
+
+def lights(
+    part: Part,
+    skin: NDArray[np.float64],
+    eyeball: NDArray[np.float64],
+    frames: Sequence[Frame],
+    faces: Sequence[Face | None],
+) -> list[Light | None]:
+    """Gains of one part for every frame of a window, smoothed in time without lag; None where no face is seen.
+
+    Args:
+        part: which part.
+        skin: (K, 3) the reference's colours at ``SKIN_POINTS[part]``.
+        eyeball: (2, 3) the reference's colours of the white of the eye.
+        frames: the window's frames; faces: the face in each.
+    """
+    seen = np.array([face is not None for face in faces])
+    if not seen.any():
+        return [None] * len(faces)
+    rows = np.zeros((len(faces), 12))
+    for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
+        if face is not None:
+            landmarks = face.landmarks.astype(np.float64)
+            rows[i, :9] = _skin_gain(part, skin, frame.image, landmarks).ravel()
+            rows[i, 9:] = _eyeball_gain(part, eyeball, frame.image, landmarks)
+    smooth = smooth_parameters(rows, seen, radius=SMOOTHING_RADIUS, sigma=_SMOOTHING_SIGMA)
+    return [
+        Light(row[:9].reshape(3, 3), np.vstack([row[9:], np.zeros((2, 3))])) if ok else None
+        for row, ok in zip(smooth, seen, strict=True)
+    ]
+
+
+def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 3) colours of the white of the eye, outer side first; ones for parts that are no eye."""
+    if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
+        return np.ones((2, 3))
+    return colour.sample_colours(image, _white_points(part, landmarks), 0.015 * face_scale(landmarks))
+
+
+def _skin_gain(
+    part: Part, reference: NDArray[np.float64], image: Image, landmarks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    points = landmarks[list(SKIN_POINTS[part]), :2]
+    centre, unit = light_frame(landmarks, part)
+    height, width = image.shape[:2]
+    inside = (points >= 0).all(axis=1) & (points[:, 0] < width) & (points[:, 1] < height)
+    colours = colour.sample_colours(image, points, _PATCH * face_scale(landmarks))
+    return colour.fit_gain(reference, colours, (points - centre) / unit, np.where(inside, 1.0, 1e-3))
+
+
+def _eyeball_gain(
+    part: Part, reference: NDArray[np.float64], image: Image, landmarks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(3,) log gain that makes the whites of the eyes agree, trusted as far as the target's eye is open.
+
+    Skin says little about an eyeball: people's skins differ more than the whites of their eyes.
+    """
+    if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
+        return np.zeros(3)
+    colours = eyeball_colours(part, image, landmarks)
+    ratio = np.log(colours + 0.02).mean(axis=0) - np.log(reference + 0.02).mean(axis=0)
+    trust = float(masks.smoothstep(eye_openness(part, landmarks), 0.08, 0.2))
+    return np.clip(ratio, -0.7, 0.7) * trust
+
+
+def _white_points(part: Part, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 2) points half-way from the iris' rim to each corner of the eye."""
+    left = part == Part.LEFT_EYE
+    iris, corners = (t.LEFT_IRIS, t.LEFT_EYE_CORNERS) if left else (t.RIGHT_IRIS, t.RIGHT_EYE_CORNERS)
+    centre = landmarks[iris[0], :2]
+    radius = float(np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean())
+    toward = landmarks[list(corners), :2] - centre
+    length = np.maximum(np.linalg.norm(toward, axis=1, keepdims=True), 1e-6)
+    return centre + toward / length * 0.5 * (radius + length)

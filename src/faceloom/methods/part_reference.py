@@ -1,0 +1,78 @@
+"""A facial part cut out of a reference picture, cleaned and measured once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.geometry import colour, masks, warp
+from faceloom.geometry import topology as t
+from faceloom.geometry.partcover import cover_outline, face_scale
+from faceloom.methods.light import SKIN_POINTS, eyeball_colours
+from faceloom.types import Box, Image, Part, Source
+
+_NOT_LIP = 20.0
+"""Distance in CIE Lab (lightness at half weight) from the lip's own colour beyond which a pixel is tooth or gap."""
+
+
+@dataclass(frozen=True, eq=False)
+class PartReference:
+    """A part of a reference picture, ready to be sampled."""
+
+    part: Part
+    landmarks: NDArray[np.float64]
+    """(478, 3) pixels of ``levels[0]``."""
+    levels: list[NDArray[np.float32]]
+    """The picture around the part, float32 RGB in [0, 1], and its halvings."""
+    skin: NDArray[np.float64]
+    """(K, 3) colours at the part's skin points."""
+    eyeball: NDArray[np.float64]
+    """(2, 3) colours of the white of the eye, for eyes."""
+
+
+def cut_reference(part: Part, source: Source) -> PartReference:
+    """Cut ``part`` out of ``source``; a mouth loses its teeth and gap, which are never transferred."""
+    landmarks = source.face.landmarks.astype(np.float64)
+    scale = face_scale(landmarks)
+    height, width = source.image.shape[:2]
+    box = Box.around(cover_outline(part, landmarks)).pad(int(scale) + 8).clip(width, height)
+    local = landmarks - (box.left, box.top, 0)
+    image = np.ascontiguousarray(source.image[box.slices])
+    skin = colour.sample_colours(image, local[list(SKIN_POINTS[part])], 0.05 * scale)
+    eyeball = eyeball_colours(part, image, local)
+    if part == Part.MOUTH:
+        image = lips_only(image, local)
+    return PartReference(part, local, warp.minified(image.astype(np.float32) / np.float32(255)), skin, eyeball)
+
+
+def lips_only(image: Image, landmarks: NDArray[np.float64]) -> Image:
+    """The picture with its mouth's interior painted over with lip.
+
+    The inner lip landmarks of a smile lie on the teeth rather than on the lip's edge. Sampled there, teeth would
+    show as bright streaks on closed lips, so everything between the lips' middle lines that does not look like
+    the lip it borders is filled in from the lip.
+    """
+    height, width = image.shape[:2]
+    box = Box(0, 0, width, height)
+    scale = face_scale(landmarks)
+    lab = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), max(0.3, 0.006 * scale)), cv2.COLOR_RGB2LAB).astype(np.float32)
+    inside = masks.region_mask(masks.Region.INNER_MOUTH, landmarks, box)
+    line = 0.5 * (landmarks[list(t.UPPER_LIP_INNER), :2] + landmarks[list(t.LOWER_LIP_INNER), :2])
+    interior = np.maximum(inside, masks.line_mask(line, 0.025 * scale, box)) > 0.5
+    for middle, inner in ((t.UPPER_LIP_MIDDLE, t.UPPER_LIP_INNER), (t.LOWER_LIP_MIDDLE, t.LOWER_LIP_INNER)):
+        interior |= _unlike_lip(lab, landmarks, middle, inner, box)
+    grown = masks.dilate(interior.astype(np.float32), 0.012 * scale) > 0.5
+    return cv2.inpaint(image, grown.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+
+
+def _unlike_lip(
+    lab: NDArray[np.float32], landmarks: NDArray[np.float64], middle: t.Indices, inner: t.Indices, box: Box
+) -> NDArray[np.bool_]:
+    strip = masks.polygon_mask(np.vstack([landmarks[list(middle), :2], landmarks[list(inner[::-1]), :2]]), box) > 0.5
+    on_lip = np.clip(landmarks[list(middle[2:-2]), :2].round().astype(int), 0, (box.width - 1, box.height - 1))
+    own = np.median(lab[on_lip[:, 1], on_lip[:, 0]], axis=0)
+    difference = (lab - own) * np.array([0.5 * 100 / 255, 1, 1], np.float32)
+    return strip & (np.linalg.norm(difference, axis=-1) > _NOT_LIP)
