@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 from scipy.linalg import LinAlgError, lu_factor, lu_solve
+from scipy.spatial.distance import pdist
 
 from faceloom.errors import GeometryError
 from faceloom.types import Box, Points
@@ -38,7 +41,7 @@ class ThinPlateSpline:
         """The spline that maps ``source`` points to ``target`` points.
 
         Args:
-            source: (K, 2+) control points, K >= 3, not all on one line, all distinct when not regularised.
+            source: (K, 2+) control points, K >= 3, not all on one line, all distinct.
             target: (K, 2+) where they go (any frame of reference).
             regularization: 0 interpolates; larger values trade exactness for smoothness (relative to the
                 squared spread of the points).
@@ -74,20 +77,45 @@ class ThinPlateSpline:
     def field(self, box: Box, step: int = 8) -> NDArray[np.float32]:
         """The map at every pixel of ``box``: (height, width, 2) float32.
 
-        Evaluated at one point per ``step`` × ``step`` cell and upsampled bicubically; ``step=1`` is exact.
+        Evaluated once per ``step`` × ``step`` cell and upsampled by interpolating cubic splines, which keep any
+        affine map; ``step=1`` evaluates every pixel. Single precision: about 1e-4 of a pixel.
         """
+        if box.area == 0:
+            return np.zeros((box.height, box.width, 2), np.float32)
         if step <= 1:
-            pixels = np.meshgrid(np.arange(box.left, box.right), np.arange(box.top, box.bottom))
-            return self(np.stack(pixels, axis=-1)).astype(np.float32)
-        # Cells beyond the border give the bicubic kernel real values there instead of replicated ones.
-        border = 2
-        columns, rows = -(-box.width // step) + 2 * border, -(-box.height // step) + 2 * border
-        x = box.left + (np.arange(columns) - border) * step + (step - 1) / 2
-        y = box.top + (np.arange(rows) - border) * step + (step - 1) / 2
-        coarse = self(np.stack(np.meshgrid(x, y), axis=-1)).astype(np.float32)
-        fine = cv2.resize(coarse, (columns * step, rows * step), interpolation=cv2.INTER_CUBIC)
-        start = border * step
-        return fine[start : start + box.height, start : start + box.width]
+            fine = self._grid(np.arange(box.left, box.right), np.arange(box.top, box.bottom))
+        else:
+            coarse = self._grid(box.left + _nodes(box.width, step), box.top + _nodes(box.height, step))
+            fine = _upsampling(box.height, step) @ coarse @ _upsampling(box.width, step).T
+        return np.ascontiguousarray(np.moveaxis(fine, 0, -1))
+
+    def _grid(self, x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """The map at all ``(x_j, y_i)``: (2, len(y), len(x)) float32."""
+        u, v = (x - self.origin[0]) / self.scale, (y - self.origin[1]) / self.scale
+        count = len(self.centres)
+        across = ((u - self.centres[:, :1]) ** 2).astype(np.float32)
+        down = ((v - self.centres[:, 1:]) ** 2).astype(np.float32)
+        squared = (across[:, None, :] + down[:, :, None]).reshape(count, -1)
+        kernel = np.log(np.maximum(squared, np.float32(1e-30)))
+        kernel *= squared
+        bend = (self.weights[:count].T.astype(np.float32) @ kernel).reshape(2, len(v), len(u))
+        a, b, c = self.weights[count:, :, None, None]
+        return bend + (a * u + b * v[:, None] + c).astype(np.float32)
+
+
+def _nodes(length: int, step: int) -> NDArray[np.float64]:
+    """Middles of the cells of ``step`` pixels that cover ``length`` pixels, with two more cells on each side.
+
+    The cells beyond the border keep the spline's free ends away from the pixels.
+    """
+    return (np.arange(-2, -(-length // step) + 2) + 0.5) * step - 0.5
+
+
+@lru_cache(maxsize=256)
+def _upsampling(length: int, step: int) -> NDArray[np.float32]:
+    """(length, cells) matrix from values at ``_nodes`` to values at every pixel, by interpolating cubic spline."""
+    nodes = _nodes(length, step)
+    return make_interp_spline(nodes, np.eye(len(nodes)), k=3)(np.arange(length)).astype(np.float32)
 
 
 def _kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -104,7 +132,5 @@ def _check(p: NDArray[np.float64], q: NDArray[np.float64]) -> None:
     spread = np.linalg.svd(p - p.mean(axis=0), compute_uv=False)
     if spread[1] <= _NEARLY_COLLINEAR * max(spread[0], 1e-300):
         raise GeometryError(f"no thin-plate spline through these {len(p)} points: they lie on one line")
-    ordered = p[np.lexsort(p.T)]
-    gaps = np.abs(np.diff(ordered, axis=0)).max(axis=1)
-    if (gaps <= 1e-9 * spread[0]).any():
+    if pdist(p).min() <= 1e-9 * spread[0]:
         raise GeometryError(f"no thin-plate spline through these {len(p)} points: two of them coincide")

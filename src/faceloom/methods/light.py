@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale
-from faceloom.perceive.smooth import smooth_parameters
+from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Face, Frame, Image, Part, Points
 
 SMOOTHING_RADIUS = 4

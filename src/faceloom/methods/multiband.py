@@ -17,7 +17,6 @@ from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
 from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import part_layers
-from faceloom.methods.contract import suggest
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
 from faceloom.methods.part_reference import PartReference, cut_reference
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
@@ -40,10 +39,8 @@ class Multiband:
     context: ClassVar[int] = SMOOTHING_RADIUS
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        settings = dict(options or {})
-        self.strength = float(settings.pop("strength", 1.0))
-        for key in settings:
-            raise RecipeError(f"method 'multiband' has no option '{key}'{suggest(key, ['strength'])}")
+        if options:
+            raise RecipeError(f"method 'multiband' has no options, got {', '.join(options)}")
 
     def prepare(self, sources: Mapping[Attribute, Source]) -> list[PartReference]:
         """Cut out, measure and order the parts: large ones first, so that small ones lie on top."""
@@ -82,7 +79,7 @@ class Multiband:
         for reference, light, box, visible in todo:
             inside = Box(box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top)
             blended, cover = blend_part(canvas[inside.slices], landmarks, reference, light, box)
-            weight = cover * np.float32(visible * self.strength)
+            weight = cover * np.float32(visible)
             canvas[inside.slices] += weight[..., None] * (blended - canvas[inside.slices])
             # The canvas already holds the blend; the matte only says where it may differ from the frame.
             np.maximum(matte[inside.slices], (weight > 0).astype(np.float32), out=matte[inside.slices])

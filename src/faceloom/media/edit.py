@@ -1,0 +1,112 @@
+"""Write an edited RGB picture back into the decoded planes, touching only what was edited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.media.colour import Matrix
+from faceloom.media.formats import PlaneFormat
+from faceloom.media.native import NativePlanes, Plane, to_rgb
+from faceloom.types import Box, Frame, Image
+
+
+def edited_planes(frame: Frame, fmt: PlaneFormat, matrix: Matrix) -> NativePlanes:
+    """The planes to encode for ``frame``.
+
+    Without an edit these are the decoded planes themselves. With one, the *difference* between the edited and the
+    decoded RGB inside ``frame.changed`` is taken through the colour matrix and added to the decoded planes: luma where
+    the pixel differs, chroma where any pixel of the block differs. Everything else keeps its decoded value bit for bit,
+    and inside the edit the extra depth and grain of the original survive. A frame without decoded planes is converted
+    whole, to ``fmt`` under ``matrix``.
+    """
+    native = frame.native
+    if not isinstance(native, NativePlanes):
+        return from_rgb(frame.image, fmt, matrix)
+    if frame.changed is None:
+        return native
+    decoded = to_rgb(native) if frame.decoded is None else frame.decoded
+    box = _align(frame.changed, native)
+    if not box.area:
+        return native
+    difference = np.subtract(frame.image[box.slices], decoded[box.slices], dtype=np.int16)
+    return _add(native, difference, box) if difference.any() else native
+
+
+def from_rgb(image: Image, fmt: PlaneFormat, matrix: Matrix) -> NativePlanes:
+    """A whole RGB picture in format ``fmt``; alpha, if the format has it, is opaque."""
+    levels = image.astype(np.float32)
+    if fmt.family == "rgb":
+        planes = [levels[..., channel] * (fmt.peak / 255.0) for channel in (1, 2, 0)]
+    else:
+        planes = _luma_chroma(levels, fmt, matrix)
+        planes[0] += matrix.scales(fmt.bits)[1]
+        for chroma in planes[1:]:
+            chroma += 1 << (fmt.bits - 1)
+    if fmt.alpha:
+        planes.append(np.full(image.shape[:2], fmt.peak, np.float32))
+    return NativePlanes(tuple(_quantise(plane, fmt) for plane in planes), fmt, matrix)
+
+
+def _align(box: Box, native: NativePlanes) -> Box:
+    """``box`` grown to whole chroma blocks and cut to the picture."""
+    step_x, step_y = native.format.step_x, native.format.step_y
+    grown = Box(
+        box.left // step_x * step_x,
+        box.top // step_y * step_y,
+        -(-box.right // step_x) * step_x,
+        -(-box.bottom // step_y) * step_y,
+    )
+    return grown.clip(native.width, native.height)
+
+
+def _add(native: NativePlanes, difference: NDArray[np.int16], box: Box) -> NativePlanes:
+    fmt = native.format
+    levels = difference.astype(np.float32)
+    if fmt.family == "rgb":
+        deltas = [levels[..., channel] * (fmt.peak / 255.0) for channel in (1, 2, 0)]
+    else:
+        deltas = _luma_chroma(levels, fmt, native.matrix)
+    planes = list(native.planes)
+    for index, delta in enumerate(deltas):
+        step_x, step_y = (fmt.step_x, fmt.step_y) if index else (1, 1)
+        rows = slice(box.top // step_y, box.top // step_y + delta.shape[0])
+        columns = slice(box.left // step_x, box.left // step_x + delta.shape[1])
+        planes[index] = _with_delta(planes[index], delta, (rows, columns), fmt.peak)
+    return replace(native, planes=tuple(planes))
+
+
+def _with_delta(plane: Plane, delta: NDArray[np.float32], where: tuple[slice, slice], peak: int) -> Plane:
+    changed = plane.copy()
+    # A zero difference rounds to zero, so unedited samples inside the box keep their value.
+    changed[where] = np.clip(plane[where].astype(np.int32) + np.rint(delta).astype(np.int32), 0, peak)
+    return changed
+
+
+def _luma_chroma(levels: NDArray[np.float32], fmt: PlaneFormat, matrix: Matrix) -> list[NDArray[np.float32]]:
+    """Linear part of the conversion: ``levels`` (h, w, 3) in 0..255 units to code values, chroma averaged by block."""
+    luma_scale, _, chroma_scale = matrix.scales(fmt.bits)
+    forward = matrix.forward() / 255.0 * np.array([[luma_scale], [chroma_scale], [chroma_scale]])
+    if fmt.family == "gray":
+        return [cv2.transform(levels, forward[:1].astype(np.float32))]
+    mixed = cv2.transform(levels, forward.astype(np.float32))
+    chroma = block_mean(mixed[..., 1:], fmt.step_x, fmt.step_y)
+    return [np.ascontiguousarray(mixed[..., 0]), chroma[..., 0], chroma[..., 1]]
+
+
+def block_mean(values: NDArray[np.float32], step_x: int, step_y: int) -> NDArray[np.float32]:
+    """Mean over blocks of ``step_y`` rows by ``step_x`` columns of (h, w, c); edge blocks over what they contain."""
+    if step_x == 1 and step_y == 1:
+        return values
+    height, width, channels = values.shape
+    # Steps are at most 2, so repeating the edge leaves the mean of a partial block unchanged.
+    padded = np.pad(values, ((0, -height % step_y), (0, -width % step_x), (0, 0)), mode="edge")
+    rows, columns = padded.shape[0] // step_y, padded.shape[1] // step_x
+    return padded.reshape(rows, step_y, columns, step_x, channels).mean(axis=(1, 3), dtype=np.float32)
+
+
+def _quantise(plane: NDArray[np.float32], fmt: PlaneFormat) -> Plane:
+    return np.clip(np.rint(plane), 0, fmt.peak).astype(fmt.dtype)

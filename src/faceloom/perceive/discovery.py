@@ -1,0 +1,103 @@
+"""Find faces that are not followed yet: detectors, then landmarks, then doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.perceive.association import eye_midpoint, face_size, is_plausible, same_place
+from faceloom.perceive.detector import Detection
+from faceloom.perceive.landmarker import LandmarkResult
+from faceloom.types import Image, Points
+
+
+class Detector(Protocol):
+    """Anything that finds faces in ``image`` (H, W, 3) uint8 RGB."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Faces, best score first."""
+        ...
+
+
+class Landmarker(Protocol):
+    """Landmarks and what follows from them, as ``FaceLandmarker`` gives them."""
+
+    def from_detection(self, image: Image, detection: Detection) -> LandmarkResult | None:
+        """Landmarks of a detected face, or None."""
+        ...
+
+    def from_landmarks(self, image: Image, landmarks: Points) -> LandmarkResult:
+        """Landmarks of a face that was at ``landmarks``."""
+        ...
+
+    def blendshapes(self, landmarks: Points, width: int, height: int) -> NDArray[np.float32]:
+        """(52,) float32."""
+        ...
+
+    def head_pose(self, landmarks: Points, width: int, height: int) -> NDArray[np.float64]:
+        """(4, 4) float64."""
+        ...
+
+
+class FaceFinder:
+    """Detectors turned into landmark sets: one for each face, and none for what is no face.
+
+    detector        fast, for faces that take a fair share of the picture.
+    small_detector  slower, for small and many faces; used in thorough searches.
+    confidence      least confidence of the landmark network for a new face.
+    smallest        faces below this size are not worth following, pixels.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        small_detector: Detector,
+        landmarker: Landmarker,
+        *,
+        confidence: float = 0.6,
+        smallest: float = 20.0,
+    ) -> None:
+        self._detector = detector
+        self._small_detector = small_detector
+        self._landmarker = landmarker
+        self._confidence = confidence
+        self._smallest = smallest
+
+    def find(self, image: Image, known: Sequence[Points], *, thorough: bool) -> list[LandmarkResult]:
+        """Faces in ``image`` that are at none of the ``known`` landmark sets, largest first.
+
+        thorough  use the detector for small faces as well.
+        """
+        detections = self._detector.detect(image)
+        if thorough:
+            detections = detections + self._small_detector.detect(image)
+        found: list[LandmarkResult] = []
+        for detection in detections:
+            taken = [*known, *(result.landmarks for result in found)]
+            if any(_on_face(detection, landmarks) for landmarks in taken):
+                continue
+            result = self._measure(image, detection)
+            if result is not None and not any(same_place(result.landmarks, landmarks) for landmarks in taken):
+                found.append(result)
+        return sorted(found, key=lambda result: -face_size(result.landmarks))
+
+    def _measure(self, image: Image, detection: Detection) -> LandmarkResult | None:
+        """Landmarks of a detection, measured twice: the second region fits better than the detector's box."""
+        first = self._landmarker.from_detection(image, detection)
+        if first is None or not self._trusted(first, image):
+            return None
+        second = self._landmarker.from_landmarks(image, first.landmarks)
+        return second if self._trusted(second, image) else None
+
+    def _trusted(self, result: LandmarkResult, image: Image) -> bool:
+        height, width = image.shape[:2]
+        return result.confidence >= self._confidence and is_plausible(result.landmarks, width, height, self._smallest)
+
+
+def _on_face(detection: Detection, landmarks: Points) -> bool:
+    """True when the detection's eyes are where the face's eyes are."""
+    distance = np.linalg.norm(detection.keypoints[:2].mean(axis=0) - eye_midpoint(landmarks))
+    return bool(distance < 0.35 * min(face_size(landmarks), detection.size))

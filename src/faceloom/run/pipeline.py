@@ -1,0 +1,200 @@
+"""The one loop: a recipe and a clip in, an edited clip out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from faceloom import __version__
+from faceloom.compose import paste
+from faceloom.errors import TruncatedMediaError
+from faceloom.media import Clip, ClipWriter, open_clip
+from faceloom.media.reader import Seconds
+from faceloom.methods.contract import Method, choose
+from faceloom.perceive import Perception
+from faceloom.perceive.tracker import FaceTracker
+from faceloom.run.ahead import ahead
+from faceloom.run.report import Report, StageTimes, describe_recipe, describe_track, versions
+from faceloom.run.select import Selector, explain_nobody
+from faceloom.run.sources import load_sources
+from faceloom.run.windows import Scene, Seen, scenes, window_length
+from faceloom.types import Frame, Patch, Recipe
+from faceloom.weights import Store
+
+PERCEPTION = ("face_landmarker", "yunet", "sface")
+"""Weights that every edit needs to find and follow faces."""
+
+Progress = Callable[[int, int | None, int], None]
+"""Called with frames done, frames expected (None if unknown) and frames in which the face was lost."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How to write the result, and which part of the target to read.
+
+    codec, crf, preset   as in ``media.ClipWriter.like``.
+    overwrite            replace a file that is already there.
+    start, end           seconds of the target to edit and keep; None for its own start and end.
+    allow_partial        accept a damaged target: edit what decodes and do not raise.
+    window               frames to edit at a time; None chooses by the size of a frame.
+    """
+
+    codec: str = "h264"
+    crf: int | None = None
+    preset: str | None = None
+    overwrite: bool = False
+    start: Seconds | None = None
+    end: Seconds | None = None
+    allow_partial: bool = False
+    window: int | None = None
+
+
+def required_weights(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the weights that carrying out this recipe needs. Raises RecipeError when no method can."""
+    return (*PERCEPTION, *choose(recipe.take, recipe.method).needs)
+
+
+def edit_clip(
+    recipe: Recipe,
+    target: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    output: Output | None = None,
+    *,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Carry a recipe out on a video or picture.
+
+    Raises:
+        RecipeError: no method can do this, or it refuses an option.
+        MediaError: the target, a reference or the output cannot be read or written.
+        FaceError: no usable face in a reference, or the chosen face is nowhere in the target. Nothing is written.
+        WeightsError: weights are missing and cannot be pulled.
+        TruncatedMediaError: the target is damaged; what decodes was edited and written all the same.
+    """
+    begin, settings, times = time.perf_counter(), output or Output(), StageTimes()
+    store = store or Store()
+    method_class = choose(recipe.take, recipe.method)
+    method, weights = method_class(recipe.options), required_weights(recipe)
+    report = Report(str(target), str(out), describe_recipe(recipe), method_class.name, versions=versions())
+    clip = open_clip(target, start=settings.start, end=settings.end, allow_partial=settings.allow_partial)
+    with clip, _open_sink(clip, out, settings, provenance(recipe, method_class.name)) as sink:
+        store.ensure(weights)
+        perception = Perception(store)
+        with times("prepare"):
+            sources, report.warnings = load_sources(recipe, perception)
+            prepared = method.prepare(sources)
+        run = _Run(recipe, method, prepared, FaceTracker(perception), times, report)
+        damage = run.edit(clip, sink, settings, progress)
+        report.tracks = [describe_track(track) for track in run.tracker.tracks()]
+        if not report.edited_tracks:
+            raise explain_nobody(str(target), recipe.face, run.tracker.tracks())
+    report.truncated = clip.truncated
+    report.seconds = round(time.perf_counter() - begin, 3)
+    report.stage_seconds = {stage: round(spent, 3) for stage, spent in times.seconds.items()}
+    report.weights = {name: store.record(name).sha256 for name in weights}
+    if damage is not None:
+        raise TruncatedMediaError(f"{damage} The frames that decode were edited and written to {out}.") from damage
+    return report
+
+
+def _open_sink(clip: Clip, out: str | os.PathLike[str], settings: Output, comment: str) -> ClipWriter:
+    return ClipWriter.like(
+        clip,
+        out,
+        codec=settings.codec,
+        crf=settings.crf,
+        preset=settings.preset,
+        overwrite=settings.overwrite,
+        metadata={"comment": comment},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """The moving parts of one edit."""
+
+    recipe: Recipe
+    method: Method
+    prepared: Any
+    tracker: FaceTracker
+    times: StageTimes
+    report: Report
+
+    def edit(
+        self, clip: Clip, sink: ClipWriter, settings: Output, progress: Progress | None
+    ) -> TruncatedMediaError | None:
+        """Read, perceive, edit and write every frame. Returns the damage met on the way instead of raising it."""
+        selector, frames = Selector(self.recipe.face), _UntilDamage(clip)
+        length = settings.window or window_length(clip.info.frame_bytes, self.method.context)
+        seen = ahead(self._perceive(frames), depth=4)
+        try:
+            for scene in scenes(seen, length, self.method.context):
+                chosen = selector.choose(scene)
+                for index, patches in self._patches(scene, chosen):
+                    with self.times("compose"):
+                        frame = paste(scene.window.frames[index], patches, self.recipe.strength)
+                    with self.times("write"):
+                        sink.write(frame)
+                    self._count(scene, chosen, index, edited=frame.changed is not None)
+                    if progress is not None:
+                        progress(self.report.frames_read, clip.expected_frames, self.report.faces_lost)
+        finally:
+            seen.close()
+        return frames.damage
+
+    def _perceive(self, frames: Iterator[Frame]) -> Iterator[Seen]:
+        while True:
+            with self.times("decode"):
+                frame = next(frames, None)
+            if frame is None:
+                return
+            with self.times("perceive"):
+                faces = self.tracker.update(frame)
+            yield Seen(frame, tuple(faces), self.tracker.new_shot)
+
+    def _patches(self, scene: Scene, chosen: list[int]) -> Iterator[tuple[int, list[Patch]]]:
+        """For each frame to edit, its index in the window and the patches of all chosen people."""
+        with self.times("edit"):
+            per_track = [self.method.apply(scene.window, scene.tracks[track], self.prepared) for track in chosen]
+        core = range(*scene.window.core.indices(len(scene.window.frames)))
+        for position, index in enumerate(core):
+            yield index, [patch for patches in per_track for patch in patches[position]]
+
+    def _count(self, scene: Scene, chosen: list[int], index: int, edited: bool) -> None:
+        report = self.report
+        report.frames_read += 1
+        report.frames_edited += edited
+        report.frames_passed += not edited
+        here = [track for track in chosen if scene.tracks[track][index] is not None]
+        if edited:
+            report.edited_tracks = sorted({*report.edited_tracks, *here})
+        elif report.edited_tracks and not here:
+            report.faces_lost += 1
+
+
+class _UntilDamage:
+    """Iterate a clip; where it turns out to be damaged, stop and keep the error for later."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+        self.damage: TruncatedMediaError | None = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        try:
+            return next(self._clip)
+        except TruncatedMediaError as error:
+            self.damage = error
+            raise StopIteration from None
+
+
+def provenance(recipe: Recipe, method: str) -> str:
+    """One sentence for the file's metadata that says that and how it was edited."""
+    taken = ", ".join(sorted(attribute.value for attribute in recipe.take))
+    return f"Edited with faceloom {__version__}: {taken} taken from a reference picture (method {method})"

@@ -1,0 +1,55 @@
+"""The ``faceloom`` command."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from faceloom import __version__
+from faceloom.errors import FaceloomError
+from faceloom.serve import show
+from faceloom.serve.commands import demo, doctor, edit, inspect, methods, speed, weights
+
+app = typer.Typer(
+    name="faceloom",
+    help="Edit faces in images and video: say which attribute of the face comes from where.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("edit")(edit.edit)
+app.command("inspect")(inspect.inspect)
+app.command("methods")(methods.methods)
+app.add_typer(weights.app, name="weights")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("speed")(speed.speed)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        show.out.print(f"faceloom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Edit faces in images and video: say which attribute of the face comes from where."""
+
+
+def main() -> None:
+    """Run the command line; expected errors are one message and an exit code, without a traceback."""
+    try:
+        app()
+    except FaceloomError as error:
+        show.error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        show.error("interrupted; no output was left behind")
+        sys.exit(130)

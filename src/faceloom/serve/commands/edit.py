@@ -1,0 +1,127 @@
+"""``faceloom edit``: carry a recipe out."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from faceloom.errors import RecipeError
+from faceloom.run import Output, Report, build_recipe, edit_clip, read_recipe, required_weights
+from faceloom.run.recipe import parse_take
+from faceloom.serve import show
+from faceloom.types import Recipe
+from faceloom.weights import Store, progress_bars
+
+
+def edit(
+    target: Annotated[Path, typer.Argument(help="Video or picture to edit.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    take: Annotated[
+        list[str] | None,
+        typer.Option("--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg. Repeat for several."),
+    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe file (TOML); flags override it.")] = None,
+    method: Annotated[str | None, typer.Option(help="Method; see `faceloom methods`.")] = None,
+    strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0 keeps the target, 1 edits fully.")] = None,
+    face: Annotated[str | None, typer.Option(help="largest, all, or a track id of `faceloom inspect`.")] = None,
+    reference_face: Annotated[
+        int | None, typer.Option(min=1, help="Which face of a reference with several, counted from the left.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of every stochastic step.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="name=value setting of the method.")] = None,
+    codec: Annotated[str, typer.Option(help="h264, hevc, av1, vp9, prores, or ffv1 (lossless, .mkv).")] = "h264",
+    crf: Annotated[int | None, typer.Option(help="Quality of the video, lower is better.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Speed preset of the encoder.")] = None,
+    start: Annotated[float | None, typer.Option(help="Seconds: first moment to edit and keep.")] = None,
+    end: Annotated[float | None, typer.Option(help="Seconds: end of what to edit and keep.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")] = False,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Accept a damaged video: edit what decodes.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write a JSON report here.")] = None,
+    only_permissive: Annotated[
+        bool, typer.Option("--only-permissive", help="Refuse weights whose licence restricts use.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Take attributes of the face from reference pictures, e.g. --take mouth=ref.jpg --take eyes=other.jpg."""
+    wanted = _recipe(
+        recipe,
+        take or [],
+        {
+            "method": method,
+            "strength": strength,
+            "face": face,
+            "reference_face": reference_face,
+            "seed": seed,
+            "options": _options(option or []) or None,
+        },
+    )
+    settings = Output(codec, crf, preset, overwrite, start, end, allow_partial)
+    result = run_edit(wanted, target, out, settings, Store(only_permissive=only_permissive), report, quiet)
+    show.out.print(summary(out, result))
+
+
+def run_edit(
+    recipe: Recipe, target: Path, out: Path, settings: Output, store: Store, report: Path | None, quiet: bool
+) -> Report:
+    """Edit with progress bars, print the warnings, and write the report if one is wanted."""
+    with progress_bars(show.err) as download:
+        store.ensure(required_weights(recipe), None if quiet else download)
+    with show.frame_progress(target.name, quiet) as progress:
+        result = edit_clip(recipe, target, out, settings, store=store, progress=progress)
+    for message in result.warnings:
+        show.warning(message)
+    if report is not None:
+        result.write(report)
+    return result
+
+
+def summary(out: Path, report: Report) -> str:
+    """One line on a finished run."""
+    rate = report.frames_read / report.seconds if report.seconds else 0.0
+    passed = f", {report.frames_passed} passed through" if report.frames_passed else ""
+    return f"{out}: {report.frames_edited} of {report.frames_read} frames edited{passed}, {rate:.1f} frames/s"
+
+
+def _recipe(path: Path | None, take: list[str], flags: dict[str, Any]) -> Recipe:
+    """The recipe file with flags laid over it, or the flags alone."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    pairs = [parse_take(text) for text in take]
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise RecipeError(f"--take names {max(names, key=names.count)} more than once; keep one of them")
+    if path is None:
+        return build_recipe({"take": dict(pairs), **given}, where="the command")
+    base = read_recipe(path)
+    if not pairs and not given:
+        return base
+    values = {
+        "take": {attribute.value: str(source) for attribute, source in base.take.items()} | dict(pairs),
+        "method": base.method,
+        "strength": base.strength,
+        "face": base.face,
+        "reference_face": base.reference_face,
+        "seed": base.seed,
+        "options": dict(base.options),
+    }
+    merged = build_recipe(values | given, where=f"recipe {path} with the flags")
+    return replace(merged, options={**base.options, **merged.options})
+
+
+def _options(pairs: list[str]) -> dict[str, Any]:
+    """``name=value`` flags as a table; a value that reads as TOML (number, true, list) is one, else it is text."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise RecipeError(f"--option '{pair}' is not of the form name=value")
+        try:
+            options[name] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            options[name] = text
+    return options

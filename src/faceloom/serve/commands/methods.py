@@ -1,0 +1,18 @@
+"""``faceloom methods``: what is installed and what it can take, from the methods' own declarations."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from faceloom.methods.contract import installed
+from faceloom.serve import show
+from faceloom.types import Attribute
+
+
+def methods() -> None:
+    """List the editing methods, what each can take, and which weights it needs."""
+    table = Table("method", "takes", "needs", "what it does", show_lines=True)
+    for name, method in installed().items():
+        takes = ", ".join(attribute.value for attribute in Attribute if attribute in method.takes)
+        table.add_row(name, takes, ", ".join(method.needs) or "nothing more", method.summary)
+    show.out.print(table)
