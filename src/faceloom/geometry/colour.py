@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +79,29 @@ def apply_gain(
     tilt = [np.exp(gain[0, c] + gain[1, c] * x + gain[2, c] * y) for c in range(3)]
     factor = np.stack(np.broadcast_arrays(*tilt), axis=-1).astype(np.float32)
     return ((image + _FLOOR) * factor - _FLOOR).astype(np.float32)
+
+
+def skin_features(colours: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """(..., 3) colours in [0, 1] as (..., 3) float32: log luminance, log red over green, log blue over green.
+
+    Hair differs from skin in the first, metal, cloth and most backgrounds in the other two.
+    """
+    r, g, b = (np.log(np.maximum(colours[..., c], 0) + np.float32(_FLOOR)) for c in range(3))
+    y = np.log(np.maximum(colours @ np.array([0.30, 0.59, 0.11], colours.dtype), 0) + np.float32(_FLOOR))
+    return np.stack([y, r - g, b - g], axis=-1).astype(np.float32)
+
+
+def likeness(image: FloatImage, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float32]:
+    """How much pixels look like the skin around: (H, W) float32, 1 within 2.5 deviations, 0 beyond 4.5.
+
+    Args:
+        image: (H, W, 3) float32 in [0, 1].
+        centre, spread: (3,) mean and standard deviation of the skin's ``skin_features``.
+    """
+    z = (skin_features(image) - centre.astype(np.float32)) / spread.astype(np.float32)
+    distance = np.sqrt(np.einsum("hwc,hwc->hw", z, z))
+    s = np.clip((np.float32(4.5) - distance) / np.float32(2.0), 0, 1)
+    return s * s * (3 - 2 * s)
 
 
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

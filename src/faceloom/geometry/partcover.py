@@ -72,6 +72,25 @@ def part_matte(part: Part, target: Points, reference: Points | None, box: Box) -
     return np.minimum(masks.blur(mask, soft * scale), silhouette)
 
 
+def core_matte(part: Part, landmarks: Points, box: Box) -> Matte:
+    """Where the target's own part lies and must go, whatever it looks like: (h, w) float32 in [0, 1].
+
+    Around it, up to the edge of ``part_matte``, there should be skin; what is not skin there (hair, a beard, the
+    rim of glasses) belongs to the target and stays.
+    """
+    scale = face_scale(landmarks)
+    if part in (Part.LEFT_EYE, Part.RIGHT_EYE):
+        left = part == Part.LEFT_EYE
+        upper, lower = (
+            (t.LEFT_UPPER_LID_SKIN, t.LEFT_LOWER_LID_SKIN) if left else (t.RIGHT_UPPER_LID_SKIN, t.RIGHT_LOWER_LID_SKIN)
+        )
+        points = np.asarray(landmarks, np.float64)[list(upper + lower[-2:0:-1]), :2]
+        grown = points
+    else:
+        grown = masks.offset_outline(cover_outline(part, landmarks), 0.02 * scale)
+    return masks.blur(masks.polygon_mask(grown, box), 0.015 * scale)
+
+
 def part_box(part: Part, landmarks: Points, width: int, height: int) -> Box:
     """The pixels that editing a part may touch, clipped to a frame of ``width`` × ``height``; may be empty."""
     grow, soft = _EDGE[part]

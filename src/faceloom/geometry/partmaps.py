@@ -17,20 +17,24 @@ from faceloom.geometry import masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.geometry.similarity import fit_similarity, transform
-from faceloom.geometry.tps import ThinPlateSpline
+from faceloom.geometry.tps import ThinPlateSpline, field_step
 from faceloom.types import Box, Matrix, Matte, Part, Points
 
 _SMOOTHING = 1e-3
 """Thin-plate regularisation: neighbouring lip lines a pixel apart must not fold the map."""
 
-_UPPER_LIP = (
-    *t.UPPER_LIP_OUTER, *t.UPPER_LIP_MIDDLE[3:-3], *t.UPPER_LIP_INNER, *t.UPPER_LIP_SKIN,
-    2, 98, 327, 203, 423, 206, 426, 216, 436,
+_MOUTH_CORNER_SKIN = (
+    57, 186, 92, 216, 206, 43, 106, 212, 202, 287, 410, 322, 436, 426, 273, 335, 432, 422,
 )  # fmt: skip
-_LOWER_LIP = (
-    *t.LOWER_LIP_OUTER, *t.LOWER_LIP_MIDDLE[3:-3], *t.LOWER_LIP_INNER, *t.LOWER_LIP_SKIN,
-    200, 194, 418, 204, 424, 202, 422, 212, 432, 216, 436,
-)  # fmt: skip
+"""Skin around both corners of the mouth: in both lips' maps, so that they agree where they meet beyond the corners."""
+_UPPER_LIP = tuple(dict.fromkeys((
+    *t.UPPER_LIP_OUTER, *t.UPPER_LIP_MIDDLE[3:-3], *t.UPPER_LIP_INNER, *t.UPPER_LIP_SKIN, *_MOUTH_CORNER_SKIN,
+    2, 98, 327, 203, 423,
+)))  # fmt: skip
+_LOWER_LIP = tuple(dict.fromkeys((
+    *t.LOWER_LIP_OUTER, *t.LOWER_LIP_MIDDLE[3:-3], *t.LOWER_LIP_INNER, *t.LOWER_LIP_SKIN, *_MOUTH_CORNER_SKIN,
+    200, 194, 418, 204, 424,
+)))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +104,10 @@ def eye_layers(part: Part, target: Points, reference: Points, box: Box) -> list[
     lids = _join(upper, lower, target, upper_line, lower_line, box)
     opening = eye_opening_matte(part, target, box)
     ball = _affine_field(_iris_similarity(part, target, reference), box)
-    # Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are right.
-    awake = masks.smoothstep(eye_openness(part, target), 0.06, 0.13)
+    # Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are right, and a
+    # shut reference shows no eyeball to give.
+    openness = min(eye_openness(part, target), eye_openness(part, reference))
+    awake = masks.smoothstep(openness, 0.06, 0.13)
     visible = awake * opening * _inside_reference_lids(part, target, reference, box)
     return [
         Layer(ball, visible, skin=False),
@@ -113,12 +119,12 @@ def _upper_lid_trust(part: Part, target: Points, reference: Points, box: Box) ->
     """1 where the reference's upper lid can be shown, less on a lid that closes further than the reference's.
 
     A closing lid shows skin that the open reference hides. Stretching the little it shows turns lashes into
-    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.3 to 2.4 times.
+    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.15 to 1.8 times.
     """
     left = part == Part.LEFT_EYE
     lid, skin = (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN) if left else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN)
     stretch = _strip_height(target, lid, skin) / max(_strip_height(reference, lid, skin), 0.01)
-    trust = masks.smoothstep(stretch, 2.4, 1.3)
+    trust = masks.smoothstep(stretch, 1.8, 1.15)
     points = np.asarray(target, np.float64)[:, :2]
     lower = t.LEFT_LOWER_LID if left else t.RIGHT_LOWER_LID
     strip = masks.polygon_mask(np.vstack([points[list(skin)], points[list(lower[::-1])]]), box)
@@ -174,9 +180,7 @@ def _eyebrow_controls(part: Part) -> t.Indices:
 
 def _spline_field(controls: t.Indices, target: Points, reference: Points, box: Box) -> NDArray[np.float32]:
     spline = ThinPlateSpline.fit(target[list(controls)], reference[list(controls)], _SMOOTHING)
-    # The map bends over lip and lid heights; a tenth of the inter-ocular distance still resolves that.
-    step = int(np.clip(face_scale(target) / 16, 4, 16))
-    return spline.field(box, step)
+    return spline.field(box, field_step(face_scale(target)))
 
 
 def _affine_field(matrix: Matrix, box: Box) -> NDArray[np.float32]:
@@ -222,9 +226,11 @@ def _join(
     """
     a, b = landmarks[list(upper_line), :2].astype(np.float64), landmarks[list(lower_line), :2].astype(np.float64)
     middle = 0.5 * (a + b)
-    if middle[0, 0] > middle[-1, 0]:
-        middle = middle[::-1]
     axis = middle[-1] - middle[0]
+    # "Below" is towards the chin, not towards the picture's lower border: heads tilt and lie.
+    chin_ward = landmarks[t.FACE_OVAL[len(t.FACE_OVAL) // 2], :2] - landmarks[t.FACE_OVAL[0], :2]
+    if axis[0] * chin_ward[1] - axis[1] * chin_ward[0] < 0:
+        middle, axis = middle[::-1], -axis
     length = max(float(np.hypot(*axis)), 1e-6)
     axis = axis / length
     x = np.arange(box.left, box.right) - middle[0, 0]

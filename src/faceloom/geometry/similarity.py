@@ -30,6 +30,8 @@ def fit_similarity(source: Points, target: Points, weights: NDArray[np.float64] 
     if p.shape != q.shape or len(p) < 2:
         raise GeometryError(f"a similarity needs two equal lists of at least 2 points, got {len(p)} and {len(q)}")
     w = np.ones(len(p)) if weights is None else np.asarray(weights, np.float64)
+    if w.shape != (len(p),) or not w.sum() > 0 or w.min() < 0:
+        raise GeometryError("a similarity needs one non-negative weight per point, and not all of them zero")
     w = w / w.sum()
     p_mean, q_mean = w @ p, w @ q
     pc, qc = p - p_mean, q - q_mean
@@ -53,8 +55,12 @@ def transform(matrix: Matrix, points: Points) -> NDArray[np.float64]:
 def invert(matrix: Matrix) -> Matrix:
     """The (2, 3) inverse of an affine matrix. Raises GeometryError when it is singular."""
     linear = matrix[:, :2]
-    if abs(float(np.linalg.det(linear))) < 1e-12:
-        raise GeometryError("this affine matrix cannot be inverted: it maps the plane onto a line or a point")
+    determinant = linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0]
+    # Written so that a determinant that is not a number is refused too.
+    if not abs(determinant) >= 1e-12:
+        raise GeometryError(
+            "this affine matrix cannot be inverted: it maps the plane onto a line or a point, or holds no numbers"
+        )
     inverse = np.linalg.inv(linear)
     return np.column_stack([inverse, -inverse @ matrix[:, 2]])
 

@@ -94,7 +94,7 @@ class AudioCopier:
                 self._tracks[stream.index] = track
         self._packets: Iterator[Packet[AudioStream]] = iter(())
         self._pending: Packet[AudioStream] | None = None
-        self._shift = Fraction(0)
+        self._shift = info.origin
 
     def start(self, first: Fraction | None) -> None:
         """Begin at ``first`` seconds (the new time 0), or with the first packet if None."""
@@ -102,7 +102,7 @@ class AudioCopier:
             return
         streams = [stream for stream in self._input.streams.audio if stream.index in self._tracks]
         if first is not None:
-            self._shift = first
+            self._shift += first
             self._seek(streams[0], first)
         self._packets = self._demux(streams, first)
         self._pending = next(self._packets, None)

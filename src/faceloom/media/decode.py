@@ -49,6 +49,8 @@ def decode(
             if end is not None and time >= end:
                 return
             if start is None or time >= start:
+                if frame.is_corrupt:  # those before a key frame that was sought are expected to be
+                    damage.note("it holds damaged frames")
                 yield time, frame
         seen.check_ending()
 
@@ -58,8 +60,9 @@ class _Reader:
 
     def __init__(self, container: InputContainer, stream: VideoStream, info: ClipInfo, damage: Damage) -> None:
         self._container, self._stream, self._info, self._damage = container, stream, info, damage
-        self._packets = 0
         self._seeked = False
+        # AVI numbers frames in decoding order and calls that their time: with B-frames it is wrong, so count instead.
+        self._stamped = container.format.name != "avi"
         self._until = Fraction(0)
 
     def frames_from(self, start: Fraction | None) -> Iterator[tuple[Fraction, av.VideoFrame]]:
@@ -68,19 +71,19 @@ class _Reader:
             return
         for retreat in _RETREATS:
             target = start - retreat
-            if target <= 0 or not self._seek(target):
+            # Where frames are counted instead of stamped, only the beginning will do.
+            if target <= 0 or not self._stamped or not self._seek(target):
                 break
             frames = self._decode()
             first = next(frames, None)
             # With reordered frames a container may land on a key frame that is shown after the target: retreat.
-            if first is not None and first[0] <= start:
+            if first is not None and first[0] <= start and not first[1].is_corrupt:
                 yield first
                 yield from frames
                 return
         if self._seeked and not self._seek(Fraction(0)):
             self._damage.note("it cannot be rewound")
             return
-        self._seeked = False
         yield from self._decode()
 
     def _seek(self, time: Fraction) -> bool:
@@ -90,14 +93,14 @@ class _Reader:
             self._container.seek(stamp, stream=self._stream, backward=True)
         except av.FFmpegError:
             return False
-        self._seeked, self._packets = True, 0
+        self._seeked = True
         return True
 
     def _decode(self) -> Iterator[tuple[Fraction, av.VideoFrame]]:
         tick = self._stream.time_base or self._info.time_base
         previous: Fraction | None = None
         for frame in self._frames():
-            if frame.pts is not None:
+            if frame.pts is not None and self._stamped:
                 time = frame.pts * (frame.time_base or tick) - self._info.origin
             else:
                 time = Fraction(0) if previous is None else previous + 1 / self._info.fps
@@ -117,7 +120,6 @@ class _Reader:
                 packet = None
             if packet is None:
                 return
-            self._packets += packet.size > 0
             if packet.is_corrupt and packet.size:
                 self._damage.note("it is cut off inside a frame")
                 continue
@@ -128,20 +130,16 @@ class _Reader:
             except av.FFmpegError:
                 self._damage.note("it holds data that cannot be decoded")
                 continue
-            for frame in frames:
-                if frame.is_corrupt:
-                    self._damage.note("it holds damaged frames")
-                yield frame
+            yield from frames
 
     def check_ending(self) -> None:
         """Note in ``damage`` if the file ended before what its header promises."""
-        family = self._container.format.name
-        if family.startswith("mov") and self._stream.index_entries:
-            expected = len(self._stream.index_entries)
-            if not self._seeked and self._packets < expected:
-                self._damage.note(f"{expected - self._packets} of {expected} frames are missing at the end")
-        elif family == "avi" and not self._seeked and self._packets < self._stream.frames:
-            self._damage.note(f"{self._stream.frames - self._packets} frames are missing at the end")
+        if self._container.format.name.startswith("mov") and self._stream.index_entries:
+            size = self._info.path.stat().st_size
+            entries = list(self._stream.index_entries)
+            missing = sum(entry.pos + entry.size > size for entry in entries)
+            if missing:
+                self._damage.note(f"{missing} of {len(entries)} frames are missing at the end")
         elif self._info.duration - self._until > _SHORTFALL and not self._sound_lasts():
             self._damage.note(f"it ends at {float(self._until):.2f} s of {float(self._info.duration):.2f} s")
 

@@ -20,6 +20,9 @@ _SMOOTHING_SIGMA = 2.0
 _PATCH = 0.05
 """Radius of the patch of skin around a landmark whose mean colour counts, in inter-ocular distances."""
 
+_LEAST_SPREAD = np.array([0.25, 0.09, 0.09])
+"""Deviations of skin features below which a face is more even than wrinkles, pores and shading allow."""
+
 SKIN_POINTS: dict[Part, tuple[int, ...]] = {
     Part.MOUTH: (
         165, 167, 164, 393, 391, 92, 322, 206, 426, 216, 436, 43, 273, 106, 335, 182, 406, 83, 313, 18, 200, 201, 421,
@@ -39,10 +42,16 @@ SKIN_POINTS: dict[Part, tuple[int, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """Gains for one part in one frame, as ``colour.apply_gain`` takes them: (3, 3) for skin and for the eyeball."""
+    """How to light one part in one frame, and what the target's skin around it looks like.
+
+    skin, eyeball           (3, 3) gains as ``colour.apply_gain`` takes them.
+    skin_mean, skin_spread  (3,) of ``colour.skin_features`` over the target's skin points.
+    """
 
     skin: NDArray[np.float64]
     eyeball: NDArray[np.float64]
+    skin_mean: NDArray[np.float64]
+    skin_spread: NDArray[np.float64]
 
 
 def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], float]:
@@ -68,17 +77,36 @@ def lights(
     seen = np.array([face is not None for face in faces])
     if not seen.any():
         return [None] * len(faces)
-    rows = np.zeros((len(faces), 12))
+    rows = np.zeros((len(faces), 18))
     for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
         if face is not None:
-            landmarks = face.landmarks.astype(np.float64)
-            rows[i, :9] = _skin_gain(part, skin, frame.image, landmarks).ravel()
-            rows[i, 9:] = _eyeball_gain(part, eyeball, frame.image, landmarks)
+            rows[i] = _measure(part, skin, eyeball, frame.image, face.landmarks.astype(np.float64))
     smooth = smooth_parameters(rows, seen, radius=SMOOTHING_RADIUS, sigma=_SMOOTHING_SIGMA)
-    return [
-        Light(row[:9].reshape(3, 3), np.vstack([row[9:], np.zeros((2, 3))])) if ok else None
-        for row, ok in zip(smooth, seen, strict=True)
-    ]
+    return [_light(row) if ok else None for row, ok in zip(smooth, seen, strict=True)]
+
+
+def _light(row: NDArray[np.float64]) -> Light:
+    return Light(row[:9].reshape(3, 3), np.vstack([row[9:12], np.zeros((2, 3))]), row[12:15], row[15:])
+
+
+def _measure(
+    part: Part,
+    skin: NDArray[np.float64],
+    eyeball: NDArray[np.float64],
+    image: Image,
+    landmarks: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(18,) the values of ``Light`` for one frame, in the order of its fields."""
+    points = landmarks[list(SKIN_POINTS[part]), :2]
+    centre, unit = light_frame(landmarks, part)
+    height, width = image.shape[:2]
+    inside = (points >= 0).all(axis=1) & (points[:, 0] < width) & (points[:, 1] < height)
+    colours = colour.sample_colours(image, points, _PATCH * face_scale(landmarks))
+    gain = colour.fit_gain(skin, colours, (points - centre) / unit, np.where(inside, 1.0, 1e-3))
+    features = colour.skin_features(colours).astype(np.float64)
+    middle = np.median(features, axis=0)
+    spread = np.maximum(1.4826 * np.median(np.abs(features - middle), axis=0), _LEAST_SPREAD)
+    return np.concatenate([gain.ravel(), _eyeball_gain(part, eyeball, image, landmarks), middle, spread])
 
 
 def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,17 +114,6 @@ def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) ->
     if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
         return np.ones((2, 3))
     return colour.sample_colours(image, _white_points(part, landmarks), 0.015 * face_scale(landmarks))
-
-
-def _skin_gain(
-    part: Part, reference: NDArray[np.float64], image: Image, landmarks: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    points = landmarks[list(SKIN_POINTS[part]), :2]
-    centre, unit = light_frame(landmarks, part)
-    height, width = image.shape[:2]
-    inside = (points >= 0).all(axis=1) & (points[:, 0] < width) & (points[:, 1] < height)
-    colours = colour.sample_colours(image, points, _PATCH * face_scale(landmarks))
-    return colour.fit_gain(reference, colours, (points - centre) / unit, np.where(inside, 1.0, 1e-3))
 
 
 def _eyeball_gain(

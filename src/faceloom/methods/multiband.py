@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
-from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
+from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import part_layers
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
 from faceloom.methods.part_reference import PartReference, cut_reference
@@ -106,7 +107,19 @@ def blend_part(
         lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x, y)
         picture = picture + layer.matte[..., None] * (lit - picture)
     matte = part_matte(reference.part, landmarks, reference.landmarks, box)
+    matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box)
     levels = int(np.clip(np.log2(max(scale, 1) / 12), 1, 5))
     # Low bands leak past the matte; the cover lets them fade within twice its reach and ends them exactly.
     cover = masks.smoothstep(matte, 0.004, 0.20)
     return pyramid.blend(target, picture, matte, levels), cover
+
+
+def keep_what_is_not_skin(
+    target: FloatImage, part: Part, landmarks: NDArray[np.float64], light: Light, box: Box
+) -> Matte:
+    """Factor for a part's matte: 1 on the part itself and on skin, 0 on hair, beard or glasses around it."""
+    core = core_matte(part, landmarks, box)
+    scale = face_scale(landmarks)
+    smooth = cv2.GaussianBlur(target, (0, 0), max(0.4, 0.008 * scale))
+    skin = masks.blur(colour.likeness(smooth, light.skin_mean, light.skin_spread), 0.010 * scale)
+    return core + (1 - core) * skin

@@ -14,7 +14,7 @@ from faceloom.geometry.partcover import cover_outline, face_scale
 from faceloom.methods.light import SKIN_POINTS, eyeball_colours
 from faceloom.types import Box, Image, Part, Source
 
-_NOT_LIP = 20.0
+_NOT_LIP = 15.0
 """Distance in CIE Lab (lightness at half weight) from the lip's own colour beyond which a pixel is tooth or gap."""
 
 
@@ -62,17 +62,23 @@ def lips_only(image: Image, landmarks: NDArray[np.float64]) -> Image:
     inside = masks.region_mask(masks.Region.INNER_MOUTH, landmarks, box)
     line = 0.5 * (landmarks[list(t.UPPER_LIP_INNER), :2] + landmarks[list(t.LOWER_LIP_INNER), :2])
     interior = np.maximum(inside, masks.line_mask(line, 0.025 * scale, box)) > 0.5
-    for middle, inner in ((t.UPPER_LIP_MIDDLE, t.UPPER_LIP_INNER), (t.LOWER_LIP_MIDDLE, t.LOWER_LIP_INNER)):
-        interior |= _unlike_lip(lab, landmarks, middle, inner, box)
+    for outer, middle, inner in (
+        (t.UPPER_LIP_OUTER, t.UPPER_LIP_MIDDLE, t.UPPER_LIP_INNER),
+        (t.LOWER_LIP_OUTER, t.LOWER_LIP_MIDDLE, t.LOWER_LIP_INNER),
+    ):
+        # On a thin lip even the middle line can lie on a tooth; half-way to the outer line is lip for certain.
+        red = 0.5 * (landmarks[list(outer), :2] + landmarks[list(middle), :2])
+        interior |= _unlike_lip(lab, red, landmarks[list(inner), :2], box)
     grown = masks.dilate(interior.astype(np.float32), 0.012 * scale) > 0.5
     return cv2.inpaint(image, grown.astype(np.uint8), 3, cv2.INPAINT_TELEA)
 
 
 def _unlike_lip(
-    lab: NDArray[np.float32], landmarks: NDArray[np.float64], middle: t.Indices, inner: t.Indices, box: Box
+    lab: NDArray[np.float32], red: NDArray[np.float64], inner: NDArray[np.float64], box: Box
 ) -> NDArray[np.bool_]:
-    strip = masks.polygon_mask(np.vstack([landmarks[list(middle), :2], landmarks[list(inner[::-1]), :2]]), box) > 0.5
-    on_lip = np.clip(landmarks[list(middle[2:-2]), :2].round().astype(int), 0, (box.width - 1, box.height - 1))
+    """Pixels between the line ``red`` through a lip and its ``inner`` line that do not have the lip's colour."""
+    strip = masks.polygon_mask(np.vstack([red, inner[::-1]]), box) > 0.5
+    on_lip = np.clip(red[2:-2].round().astype(int), 0, (box.width - 1, box.height - 1))
     own = np.median(lab[on_lip[:, 1], on_lip[:, 0]], axis=0)
     difference = (lab - own) * np.array([0.5 * 100 / 255, 1, 1], np.float32)
     return strip & (np.linalg.norm(difference, axis=-1) > _NOT_LIP)

@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceloom.perceive.association import eye_midpoint, face_size, is_plausible, same_place
 from faceloom.perceive.detector import Detection
 from faceloom.perceive.landmarker import LandmarkResult
+from faceloom.perceive.senses import Detector, Landmarker
 from faceloom.types import Image, Points
-
-
-class Detector(Protocol):
-    """Anything that finds faces in ``image`` (H, W, 3) uint8 RGB."""
-
-    def detect(self, image: Image) -> list[Detection]:
-        """Faces, best score first."""
-        ...
-
-
-class Landmarker(Protocol):
-    """Landmarks and what follows from them, as ``FaceLandmarker`` gives them."""
-
-    def from_detection(self, image: Image, detection: Detection) -> LandmarkResult | None:
-        """Landmarks of a detected face, or None."""
-        ...
-
-    def from_landmarks(self, image: Image, landmarks: Points) -> LandmarkResult:
-        """Landmarks of a face that was at ``landmarks``."""
-        ...
-
-    def blendshapes(self, landmarks: Points, width: int, height: int) -> NDArray[np.float32]:
-        """(52,) float32."""
-        ...
-
-    def head_pose(self, landmarks: Points, width: int, height: int) -> NDArray[np.float64]:
-        """(4, 4) float64."""
-        ...
 
 
 class FaceFinder:

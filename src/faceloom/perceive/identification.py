@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from faceloom.perceive.association import best_assignment
 from faceloom.perceive.gallery import Embedding, Gallery
 
-SAME_PERSON = 0.4
-"""Cosine from which two embeddings are one person (SFace: 0.363 by its authors; same people 0.7, others below 0.3)."""
+RECOGNISED = 0.4
+"""Cosine from which a face is taken for a known person; a little stricter than what SFace's authors advise, 0.363."""
 DOUBT = 0.25
 """Cosine below which a face that was followed in one go may have become someone else's."""
 STRANGER = 0.15
@@ -27,42 +27,35 @@ class Identifier:
         self.gallery = Gallery()
         self._next = 1
 
-    def name(
+    def assign(
         self,
         embeddings: Sequence[Embedding],
+        current: Sequence[int | None],
         people: Sequence[int],
         bonus: NDArray[np.float64],
         hidden: Sequence[bool],
     ) -> list[int | None]:
-        """Ids of new faces. Known ``people`` are those who may be among them.
+        """One id for each of F faces, no id twice.
 
-        bonus   (len(embeddings), len(people)): what the place in the picture adds to the cosine.
-        hidden  faces that someone may stand in front of: recognised or None, never a new person, and nothing is
-                learnt from how they look.
+        current  the name a face has so far, one of ``people``; None for a face just found.
+        people   those who may be among the faces; nobody else in the gallery is.
+        bonus    (F, len(people)): what the place in the picture adds to the cosine.
+        hidden   faces that someone may stand in front of: recognised or None, never a new person.
+
+        A named face that nobody is recognised in keeps its name, unless someone else took it or it is a stranger's.
         """
-        scores = self.gallery.likenesses(embeddings, people) + bonus
-        known = {row: people[column] for row, column in best_assignment(scores, SAME_PERSON)}
-        names: list[int | None] = []
-        for row, (embedding, covered) in enumerate(zip(embeddings, hidden, strict=True)):
-            name = known.get(row) or (None if covered else self._new())
-            if name is not None and not covered:
-                self.gallery.add(name, embedding)
-            names.append(name)
-        return names
-
-    def exchange(self, embeddings: Sequence[Embedding], people: Sequence[int], away: Sequence[int]) -> list[int]:
-        """Ids of faces whose names ``people`` are in doubt, among themselves and those who are ``away``.
-
-        A face that is nobody's in particular keeps its name, unless someone else took it or it is a stranger's.
-        """
-        scores = self.gallery.likenesses(embeddings, [*people, *away])
-        scores[:, : len(people)] += _STAY * np.eye(len(people))
-        known = {row: [*people, *away][column] for row, column in best_assignment(scores, SAME_PERSON)}
+        scores = self.gallery.likenesses(embeddings, people)
+        stays = np.array([[name == person for person in people] for name in current], dtype=bool).reshape(scores.shape)
+        known = {r: people[c] for r, c in best_assignment(scores + bonus + _STAY * stays, RECOGNISED)}
         taken = set(known.values())
-        names = []
-        for row, person in enumerate(people):
-            stays = person not in taken and scores[row, row] - _STAY >= STRANGER
-            names.append(known.get(row) or (person if stays else self._new()))
+        names: list[int | None] = []
+        for row, name in enumerate(current):
+            if row in known:
+                names.append(known[row])
+            elif name is not None and name not in taken and scores[row][stays[row]].max() >= STRANGER:
+                names.append(name)
+            else:
+                names.append(None if hidden[row] else self._new())
         return names
 
     def _new(self) -> int:

@@ -25,17 +25,21 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FaceClass(IntEnum):
-    """Classes of ``FaceParser``; left and right are the subject's."""
+    """Classes of ``FaceParser``.
+
+    Left and right are the subject's, as everywhere; the data set's own names mean the sides of the picture.
+    MOUTH is the inside of the mouth.
+    """
 
     BACKGROUND = 0
     SKIN = 1
-    LEFT_BROW = 2
-    RIGHT_BROW = 3
-    LEFT_EYE = 4
-    RIGHT_EYE = 5
+    RIGHT_BROW = 2
+    LEFT_BROW = 3
+    RIGHT_EYE = 4
+    LEFT_EYE = 5
     GLASSES = 6
-    LEFT_EAR = 7
-    RIGHT_EAR = 8
+    RIGHT_EAR = 7
+    LEFT_EAR = 8
     EARRING = 9
     NOSE = 10
     MOUTH = 11
@@ -92,7 +96,7 @@ class FaceParser:
         if crop.shape[0] % 32 or crop.shape[1] % 32:
             raise ValueError(f"a crop for parsing needs sides that are multiples of 32, got {crop.shape[:2]}")
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            pixels = torch.from_numpy(np.ascontiguousarray(crop)).to(self.device)
+            pixels = torch.tensor(crop, device=self.device)
             image = (pixels.permute(2, 0, 1)[None].float() / 255 - self._mean) / self._deviation
             logits = self._net(image.contiguous(memory_format=torch.channels_last))
             classes: NDArray[np.uint8] = logits[0].argmax(0).to(torch.uint8).cpu().numpy()

@@ -72,7 +72,8 @@ def smooth_landmarks(
     if not good.any():
         return output
     runs = run_ids(good, None if cuts is None else as_flags(cuts, len(raw), "cuts"), times)
-    clean = np.where(good[:, None, None], raw, _placeholder(raw[good])).astype(np.float64)
+    # Frames without a face are never used, but their numbers must be finite.
+    clean = np.where(good[:, None, None], raw, raw[good.argmax()]).astype(np.float64)
     centre, axis = _head_motion(clean)
     shape = _to_head(clean, centre, axis)
     bank = _Bank(runs, times)
@@ -157,7 +158,7 @@ def _denoise_motion(bank: _Bank, centre: Complex, axis: Complex, noise: Floats) 
     motion = np.stack([centre.real, centre.imag, 0.5 * axis.real, 0.5 * axis.imag], axis=-1)[:, None, :]
     level = np.abs(axis)[:, None] * noise[:, :2].mean(axis=1, keepdims=True)
     smooth = bank.denoise(motion, (2, 2), level)[:, 0]
-    return smooth[:, 0] + 1j * smooth[:, 1], 2.0 * (smooth[:, 2] + 1j * smooth[:, 3])
+    return _complex(smooth[:, 0], smooth[:, 1]), _complex(2.0 * smooth[:, 2], 2.0 * smooth[:, 3])
 
 
 def _head_motion(landmarks: Floats) -> tuple[Complex, Complex]:
@@ -166,29 +167,35 @@ def _head_motion(landmarks: Floats) -> tuple[Complex, Complex]:
     The axis adds the vector across the face and the vector down it (turned a quarter), so that neither a turn nor
     a nod alone changes its length much.
     """
-    points = landmarks[..., 0] + 1j * landmarks[..., 1]
+    points = _complex(landmarks[..., 0], landmarks[..., 1])
     across = _mean(points, _LEFT_SIDE) - _mean(points, _RIGHT_SIDE)
     down = _mean(points, _BOTTOM) - _mean(points, _TOP)
-    axis: Complex = np.asarray(0.5 * across - 0.5j * down, np.complex128)
+    axis: Complex = 0.5 * across - 0.5j * down
     axis[np.abs(axis) < 1e-6] = 1.0  # a face of no size has no direction
     return _mean(points, topology.RIGID_POINTS), axis
 
 
 def _to_head(landmarks: Floats, centre: Complex, axis: Complex) -> Floats:
     """``(T, 478, 3)`` pixels to ``(T, 3, 478)`` head sizes, columns in the order of the groups."""
-    points = landmarks[:, _ORDER, 0] + 1j * landmarks[:, _ORDER, 1]
+    points = _complex(landmarks[:, _ORDER, 0], landmarks[:, _ORDER, 1])
     local = (points - centre[:, None]) / axis[:, None]
     depth = landmarks[:, _ORDER, 2] / np.abs(axis)[:, None]
     return np.stack([local.real, local.imag, depth], axis=1)
 
 
 def _from_head(shape: Floats, centre: Complex, axis: Complex) -> Floats:
-    points = (shape[:, 0] + 1j * shape[:, 1]) * axis[:, None] + centre[:, None]
+    points = _complex(shape[:, 0], shape[:, 1]) * axis[:, None] + centre[:, None]
     landmarks = np.empty((len(shape), 478, 3))
     landmarks[:, _ORDER, 0] = points.real
     landmarks[:, _ORDER, 1] = points.imag
     landmarks[:, _ORDER, 2] = shape[:, 2] * np.abs(axis)[:, None]
     return landmarks
+
+
+def _complex(real: Floats, imaginary: Floats) -> Complex:
+    numbers = np.empty(real.shape, np.complex128)
+    numbers.real, numbers.imag = real, imaginary
+    return numbers
 
 
 def _mean(points: Complex, indices: Sequence[int]) -> Complex:
@@ -203,11 +210,6 @@ def _row_energy(weights: Floats) -> Floats:
     for column in range(weights.shape[1]):
         total += weights[:, column] ** 2
     return total
-
-
-def _placeholder(valid_frames: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Numbers for frames without a face: never used, but finite."""
-    return valid_frames[0]
 
 
 def _groups() -> tuple[tuple[int, ...], ...]:

@@ -21,6 +21,8 @@ class Motion:
     landmarks  (478, 3) float32 of the last frame it was seen in, frame pixels.
     seen       index of that frame, counted from the first frame given to the tracker; ``born``: of the first one.
     check      index of the frame in which its identity is to be checked next.
+    watched    index of the last frame in which another face may hide behind this one; until then the identity is
+               checked every few frames and nothing is learnt from its look.
     embedding  of the last frame, if it was needed there.
     strikes    checks in a row in which the face did not look like the person.
     doubtful   True from meeting another face until the identity has been checked.
@@ -33,11 +35,16 @@ class Motion:
     velocity: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
     strikes: int = 0
     doubtful: bool = False
+    watched: int = _NEVER
     embedding: NDArray[np.float32] | None = None
     born: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.born = self.seen
+
+    def watched_in(self, index: int) -> bool:
+        """True in every third frame of the time in which the face is watched."""
+        return index <= self.watched and (self.watched - index) % 3 == 0
 
     @property
     def predicted(self) -> NDArray[np.float32]:

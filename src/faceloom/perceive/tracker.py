@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol
 
 import numpy as np
 
 from faceloom.perceive.association import is_plausible, landmark_box, moved_too_far, overlap, same_place
-from faceloom.perceive.discovery import Detector, FaceFinder, Landmarker
+from faceloom.perceive.discovery import FaceFinder
 from faceloom.perceive.gallery import Embedding
-from faceloom.perceive.identification import DOUBT, Identifier
+from faceloom.perceive.identification import DOUBT, RECOGNISED, Identifier
+from faceloom.perceive.senses import Senses
 from faceloom.perceive.shots import ShotDetector
 from faceloom.perceive.track_state import Motion, Statistics
 from faceloom.types import Face, Frame, Image, Points, Track
@@ -34,38 +34,6 @@ _STRIKES = 2
 _RETRY = 5
 
 
-class Embedder(Protocol):
-    """Anything that says who a face is."""
-
-    def embed(self, image: Image, landmarks: Points) -> Embedding:
-        """(128,) float32 of unit length."""
-        ...
-
-
-class Senses(Protocol):
-    """The networks that the tracker uses; ``Perception`` is one."""
-
-    @property
-    def detector(self) -> Detector:
-        """Fast detector of faces of a fair size."""
-        ...
-
-    @property
-    def yunet(self) -> Detector:
-        """Detector of small and many faces."""
-        ...
-
-    @property
-    def landmarker(self) -> Landmarker:
-        """Landmarks, blendshapes, pose."""
-        ...
-
-    @property
-    def embedder(self) -> Embedder:
-        """Identity."""
-        ...
-
-
 @dataclass(frozen=True)
 class TrackerCounts:
     """What a tracker has done so far, for reports."""
@@ -80,7 +48,7 @@ class TrackerCounts:
 class FaceTracker:
     """Follows the faces of one clip; give it every frame in order.
 
-    senses       detectors, landmarks, embeddings: a ``Perception``.
+    perception   detectors, landmarks, embeddings: a ``Perception``.
     max_faces    most faces followed at a time; the largest are taken first.
     redetect     frames between searches for new faces while all known ones are in sight.
     refresh      frames between two looks at the identity of a face that is followed.
@@ -94,7 +62,7 @@ class FaceTracker:
 
     def __init__(
         self,
-        senses: Senses,
+        perception: Senses,
         *,
         max_faces: int = 8,
         redetect: int = 15,
@@ -104,8 +72,8 @@ class FaceTracker:
     ) -> None:
         if min(max_faces, redetect, refresh, capacity) < 1:
             raise ValueError("max_faces, redetect, refresh and capacity must be >= 1")
-        self._landmarker, self._embedder = senses.landmarker, senses.embedder
-        self._finder = FaceFinder(senses.detector, senses.yunet, senses.landmarker)
+        self._landmarker, self._embedder = perception.landmarker, perception.embedder
+        self._finder = FaceFinder(perception.detector, perception.yunet, perception.landmarker)
         self._shots = ShotDetector()
         self._identifier = Identifier()
         self._max_faces, self._redetect, self._refresh = max_faces, redetect, refresh
@@ -169,7 +137,6 @@ class FaceTracker:
 
     def _settle_meetings(self, image: Image) -> None:
         """Two tracks on one face: the one whose person it is stays. Faces that touch are checked when they part."""
-        meeting = set()
         for one, two in combinations(sorted(self._active), 2):
             if one not in self._active or two not in self._active:
                 continue
@@ -179,43 +146,52 @@ class FaceTracker:
                 gallery = self._identifier.gallery
                 loser = one if gallery.likeness(one, embedding) < gallery.likeness(two, embedding) else two
                 self._lose(loser)
-                meeting.add(one + two - loser)
+                # The other one is behind this face now, and its landmarks may follow whichever comes out.
+                self._active[one + two - loser].watched = self._index + _PATIENCE
             elif overlap(landmark_box(mine.landmarks), landmark_box(other.landmarks)) > _TOUCH:
-                meeting.update((one, two))
-        for person, motion in self._active.items():
-            if person in meeting:
-                motion.doubtful, motion.check = True, self._index + 1
+                for motion in (mine, other):
+                    motion.doubtful, motion.check = True, self._index + 1
 
     def _check_identities(self, image: Image) -> None:
         """Look again at who is who, where a check is due: keep, exchange or rename."""
-        contested: dict[int, Embedding] = {}
+        contested = []
         for person, motion in sorted(self._active.items()):
-            if motion.check > self._index:
+            if motion.check > self._index and not motion.watched_in(self._index):
                 continue
-            embedding = self._embed(image, motion)
-            certain = self._identifier.gallery.likeness(person, embedding) >= DOUBT
+            certain = self._identifier.gallery.likeness(person, self._embed(image, motion)) >= DOUBT
             motion.strikes = 0 if certain else motion.strikes + 1
-            if motion.doubtful or motion.strikes >= _STRIKES:
-                contested[person] = embedding
+            if motion.doubtful or motion.watched >= self._index or motion.strikes >= _STRIKES:
+                contested.append(person)
             elif certain:
-                self._confirm(person, motion, embedding)
+                self._confirm(person, motion, learn=True)
             else:
                 motion.check = self._index + _RETRY
         if contested:
-            self._exchange(contested)
+            self._identify(image, contested, [], [])
 
-    def _exchange(self, contested: dict[int, Embedding]) -> None:
-        people, embeddings = list(contested), list(contested.values())
-        names = self._identifier.exchange(embeddings, people, self._absent())
-        motions = [self._active.pop(person) for person in people]
-        for name, motion, embedding in zip(names, motions, embeddings, strict=True):
-            self._active[name] = motion
-            self._away.pop(name, None)
-            self._confirm(name, motion, embedding)
+    def _identify(self, image: Image, named: Sequence[int], found: Sequence[Motion], hidden: Sequence[bool]) -> None:
+        """Decide together who the doubtful ``named`` faces and the newly ``found`` ones are."""
+        people = [*named, *self._absent()]
+        motions = [*(self._active.pop(person) for person in named), *found]
+        bonus = np.array([[self._place_bonus(motion, person) for person in people] for motion in motions])
+        names = self._identifier.assign(
+            [self._embed(image, motion) for motion in motions],
+            [*named, *(None for _ in found)],
+            people,
+            bonus.reshape(len(motions), len(people)),
+            [*(False for _ in named), *hidden],
+        )
+        for name, motion, covered in zip(names, motions, [*(False for _ in named), *hidden], strict=True):
+            if name is not None:
+                self._active[name] = motion
+                self._away.pop(name, None)
+                self._confirm(name, motion, learn=not covered and motion.watched < self._index)
 
-    def _confirm(self, person: int, motion: Motion, embedding: Embedding) -> None:
+    def _confirm(self, person: int, motion: Motion, *, learn: bool) -> None:
         """The face is this person's: learn the look, and put off the next check."""
-        self._identifier.gallery.add(person, embedding)
+        gallery = self._identifier.gallery
+        if motion.embedding is not None and (learn or person not in gallery):
+            gallery.add(person, motion.embedding)
         motion.strikes, motion.doubtful = 0, False
         age = self._index - motion.born
         motion.check = motion.born + next((first for first in _FIRST_CHECKS if first > age), age + self._refresh)
@@ -228,19 +204,22 @@ class FaceTracker:
         if not wanted or room <= 0:
             return
         self._searches += 1
-        found = self._finder.find(image, places, thorough=thorough)[:room]
-        motions = [Motion(result.landmarks, result.confidence, self._index) for result in found]
-        embeddings = [self._embed(image, motion) for motion in motions]
-        absent = self._absent()
-        bonus = np.array([[self._place_bonus(motion, person) for person in absent] for motion in motions])
-        hidden = [self._may_be_hidden(motion, places) for motion in motions]
-        names = self._identifier.name(embeddings, absent, bonus.reshape(len(motions), len(absent)), hidden)
-        for name, motion in zip(names, motions, strict=True):
-            if name is None:
-                continue
-            motion.check = self._index + _FIRST_CHECKS[0]
-            self._active[name] = motion
-            self._away.pop(name, None)
+        results = self._finder.find(image, places, thorough=thorough)[:room]
+        if not results:
+            return
+        found = [Motion(result.landmarks, result.confidence, self._index) for result in results]
+        hidden = [self._may_be_hidden(motion, places) for motion in found]
+        self._identify(image, self._claimed(image, found), found, hidden)
+
+    def _claimed(self, image: Image, found: Sequence[Motion]) -> list[int]:
+        """People in sight whom a newly found face looks like: their track may have slid onto someone else."""
+        likeness = self._identifier.gallery.likeness
+        embeddings = [self._embed(image, motion) for motion in found]
+        return [
+            person
+            for person in sorted(self._active)
+            if any(likeness(person, embedding) >= RECOGNISED for embedding in embeddings)
+        ]
 
     def _search_plan(self) -> tuple[bool, bool]:
         """Whether to search in this frame, and whether for small faces too."""

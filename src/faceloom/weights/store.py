@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -166,7 +167,7 @@ class Store:
         for where, attempt in attempts:
             try:
                 found = attempt()
-            except (WeightsError, OSError) as error:
+            except (WeightsError, OSError, HTTPException) as error:
                 failures.append(f"{where}: {error}")
                 continue
             if found is None:
@@ -223,6 +224,8 @@ def _from_url(record: WeightRecord, url: str, scratch: Path, progress: Progress)
     try:
         with urllib.request.urlopen(url, timeout=_URL_TIMEOUT_SECONDS) as stream:
             return _checked_copy(record, stream, scratch, lambda done: progress(record.name, done, record.bytes))
+    except urllib.error.HTTPError as error:
+        raise WeightsError(f"answered {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         raise WeightsError(f"cannot be reached: {error.reason}") from error
 

@@ -14,7 +14,7 @@ from faceloom.run import Output, Report, build_recipe, edit_clip, read_recipe, r
 from faceloom.run.recipe import parse_take
 from faceloom.serve import show
 from faceloom.types import Recipe
-from faceloom.weights import Store, progress_bars
+from faceloom.weights import Store
 
 
 def edit(
@@ -63,15 +63,14 @@ def edit(
     )
     settings = Output(codec, crf, preset, overwrite, start, end, allow_partial)
     result = run_edit(wanted, target, out, settings, Store(only_permissive=only_permissive), report, quiet)
-    show.out.print(summary(out, result))
+    show.out.print(summary(out, result), markup=False)
 
 
 def run_edit(
     recipe: Recipe, target: Path, out: Path, settings: Output, store: Store, report: Path | None, quiet: bool
 ) -> Report:
     """Edit with progress bars, print the warnings, and write the report if one is wanted."""
-    with progress_bars(show.err) as download:
-        store.ensure(required_weights(recipe), None if quiet else download)
+    show.fetch(store, required_weights(recipe), quiet)
     with show.frame_progress(target.name, quiet) as progress:
         result = edit_clip(recipe, target, out, settings, store=store, progress=progress)
     for message in result.warnings:
