@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceloom.errors import GeometryError
 from faceloom.geometry import topology as t
 from faceloom.types import Box, Matte, Part, Points
-
-_SUBPIXEL_BITS = 4
 
 
 class Region(StrEnum):
@@ -64,10 +63,9 @@ def region_mask(region: Part | Region, landmarks: Points, box: Box) -> Matte:
     MOUTH covers lips and inner mouth, LIPS the lips alone, SKIN the face oval without eyes, eyebrows and mouth.
     """
     if region == Region.LIPS:
-        return np.maximum(
-            polygon_mask(outline(Region.UPPER_LIP, landmarks), box),
-            polygon_mask(outline(Region.LOWER_LIP, landmarks), box),
-        )
+        # Summed: where closed lips meet inside a pixel, each covers its share of it.
+        upper, lower = (polygon_mask(outline(lip, landmarks), box) for lip in (Region.UPPER_LIP, Region.LOWER_LIP))
+        return np.minimum(upper + lower, 1)
     if region == Region.SKIN:
         holes = (Part.LEFT_EYE, Part.RIGHT_EYE, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.MOUTH)
         oval = polygon_mask(outline(Region.FACE_OVAL, landmarks), box)
@@ -77,20 +75,43 @@ def region_mask(region: Part | Region, landmarks: Points, box: Box) -> Matte:
 
 
 def polygon_mask(points: Points, box: Box) -> Matte:
-    """Fill a polygon: (height, width) float32 in [0, 1], antialiased, vertices exact to 1/16 pixel.
+    """Fill a polygon: (height, width) float32 in [0, 1], the exact share of every pixel that it covers.
+
+    Exact, because an edge that jumps in steps as a face moves by less than a pixel is seen as shimmer.
 
     Args:
         points: (K, 2) vertices in the same frame of reference as ``box``.
         box: the pixels wanted; vertices outside it are allowed.
+
+    Raises:
+        GeometryError: vertices that are not finite.
+
+    Source: signed-area accumulation, as font rasterisers do: cut every edge at the borders of the pixels, add each
+    piece's height at its pixel (the share to its right there, the rest one further), and sum along the rows.
     """
-    mask = np.zeros((box.height, box.width), np.uint8)
-    if mask.size and len(points) >= 3:
-        shifted = (np.asarray(points, np.float64)[:, :2] - (box.left, box.top)) * (1 << _SUBPIXEL_BITS)
-        # OpenCV's fixed-point rasteriser overflows far outside the picture, where the shape no longer matters.
-        limit = (1 << 15) << _SUBPIXEL_BITS
-        fixed = np.clip(np.round(shifted), -limit, limit).astype(np.int32)
-        cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
-    return mask.astype(np.float32) / np.float32(255)
+    a = np.asarray(points, np.float64)[:, :2] - (box.left - 0.5, box.top - 0.5)
+    if len(a) < 3 or box.area == 0:
+        return np.zeros((box.height, box.width), np.float32)
+    if not np.isfinite(a).all():
+        raise GeometryError("a polygon needs finite vertices; some are not numbers")
+    run = np.roll(a, -1, axis=0) - a
+    edge, start, end = _pieces(a, run, box)
+    middle = a[edge] + (0.5 * (start + end))[:, None] * run[edge]
+    rise = (end - start) * run[edge, 1]
+    row, x = np.floor(middle[:, 1]), np.maximum(middle[:, 0], 0)
+    inside = (row >= 0) & (row < box.height) & (x < box.width)
+    row, x, rise = row[inside].astype(np.intp), x[inside], rise[inside]
+    column = x.astype(np.intp)
+    beyond = rise * (x - column)
+    stride = box.width + 1
+    at = row * stride + column
+    steps = np.bincount(
+        np.concatenate([at, at + 1]), np.concatenate([rise - beyond, beyond]), minlength=box.height * stride
+    )
+    covered = np.abs(np.cumsum(steps.reshape(box.height, stride)[:, :-1], axis=1))
+    # What rounding leaves of sums that cancel must not count as covered.
+    covered *= covered > 1e-9
+    return np.minimum(covered, 1, out=covered).astype(np.float32)
 
 
 def line_mask(points: Points, width: float, box: Box) -> Matte:
@@ -144,6 +165,32 @@ def smoothstep(x: NDArray[np.float32] | float, low: float, high: float) -> NDArr
     """0 below ``low``, 1 above ``high``, a cubic between; descending when ``low > high``."""
     s = np.clip((np.asarray(x, np.float32) - low) / (high - low), 0, 1)
     return (s * s * (3 - 2 * s)).astype(np.float32)
+
+
+def _pieces(
+    start: NDArray[np.float64], run: NDArray[np.float64], box: Box
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Edges ``start + t run`` cut at the borders of the box's pixels: edge index, first t and last t of each piece."""
+    count = len(run)
+    across, down = _crossings(start[:, 0], run[:, 0], box.width), _crossings(start[:, 1], run[:, 1], box.height)
+    edge = np.concatenate([np.arange(count), across[0], down[0]])
+    first = np.concatenate([np.zeros(count), across[1], down[1]])
+    order = np.lexsort((first, edge))
+    edge, first = edge[order], first[order]
+    last = np.where(np.diff(edge, append=-1) == 0, np.append(first[1:], 1.0), 1.0)
+    return edge, first, last
+
+
+def _crossings(
+    start: NDArray[np.float64], run: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Where the coordinate ``start + t run`` of each edge passes the integers 0 to ``size``: edge index and t."""
+    low, high = np.minimum(start, start + run), np.maximum(start, start + run)
+    first = np.clip(np.floor(low) + 1, 0, size + 1)
+    count = np.maximum(np.clip(np.ceil(high) - 1, -1, size) - first + 1, 0).astype(np.intp)
+    edge = np.repeat(np.arange(len(run)), count)
+    nth = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    return edge, (first[edge] + nth - start[edge]) / run[edge]
 
 
 def _iris_circle(iris: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,9 +36,9 @@ _GAUSSIAN_REACH = 3.2
 
 def face_scale(landmarks: Points) -> float:
     """Distance between the eyes' centres in pixels, measured in 3-D so that it does not shrink with yaw."""
-    left = landmarks[list(t.LEFT_EYE_CORNERS), :3].mean(axis=0)
-    right = landmarks[list(t.RIGHT_EYE_CORNERS), :3].mean(axis=0)
-    return max(float(np.linalg.norm(left - right)), 1e-3)
+    (a, b), (c, d) = t.LEFT_EYE_CORNERS, t.RIGHT_EYE_CORNERS
+    across = 0.5 * (landmarks[a, :3] + landmarks[b, :3] - landmarks[c, :3] - landmarks[d, :3])
+    return max(float(np.sqrt(across @ across)), 1e-3)
 
 
 def cover_outline(part: Part, landmarks: Points) -> NDArray[np.float64]:

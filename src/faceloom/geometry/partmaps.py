@@ -89,9 +89,10 @@ def mouth_opening_matte(landmarks: Points, box: Box) -> Matte:
     from the wrong picture is seen at once, while a hair's breadth less lip is not.
     """
     scale = face_scale(landmarks)
-    opening = masks.polygon_mask(masks.outline(masks.Region.INNER_MOUTH, landmarks), box)
+    inner = masks.outline(masks.Region.INNER_MOUTH, landmarks)
+    opening = masks.polygon_mask(masks.offset_outline(inner, 0.006 * scale), box)
     line = 0.5 * (landmarks[list(t.UPPER_LIP_INNER), :2] + landmarks[list(t.LOWER_LIP_INNER), :2])
-    opening = np.maximum(opening, masks.line_mask(line, 0.022 * scale, box))
+    opening = np.maximum(opening, masks.line_mask(line, 0.033 * scale, box))
     return masks.blur(opening, 0.010 * scale)
 
 
@@ -138,8 +139,13 @@ def _strip_height(landmarks: Points, lid: t.Indices, skin: t.Indices) -> float:
 
 
 def eye_opening_matte(part: Part, landmarks: Points, box: Box) -> Matte:
-    """The opening between the lids: (H, W) float32 in [0, 1], soft by about 1 % of the inter-ocular distance."""
-    return masks.blur(masks.polygon_mask(masks.outline(part, landmarks), box), 0.008 * face_scale(landmarks))
+    """The opening between the lids: (H, W) float32 in [0, 1], soft by about 1 % of the inter-ocular distance.
+
+    Half a percent larger than the lid lines on every side, so that the edge of the eyeball lies under the lids.
+    """
+    scale = face_scale(landmarks)
+    opening = masks.offset_outline(masks.outline(part, landmarks), 0.006 * scale)
+    return masks.blur(masks.polygon_mask(opening, box), 0.008 * scale)
 
 
 def _inside_reference_lids(part: Part, target: Points, reference: Points, box: Box) -> Matte:
@@ -148,7 +154,7 @@ def _inside_reference_lids(part: Part, target: Points, reference: Points, box: B
     lids = transform(to_target, masks.outline(part, reference))
     # The lashes and the wet rim of the reference's lids are not eyeball: keep a little inside them.
     scale = face_scale(target)
-    inner = masks.offset_outline(lids, -0.015 * scale)
+    inner = masks.offset_outline(lids, -0.010 * scale)
     return masks.blur(masks.polygon_mask(inner, box), 0.010 * scale)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -58,7 +57,7 @@ class ThinPlateSpline:
         system[:count, count:] = np.column_stack([centres, np.ones(count)])
         system[count:, :count] = system[:count, count:].T
         try:
-            weights = np.linalg.solve(system, np.vstack([q, np.zeros((3, 2))]))
+            weights = np.linalg.solve(system, np.vstack([q, np.zeros((3, 2))])).astype(np.float64)
         except np.linalg.LinAlgError as error:
             raise GeometryError(f"no thin-plate spline through these {count} points: {error}") from error
         return cls(centres, weights, origin, scale)
@@ -83,8 +82,8 @@ class ThinPlateSpline:
         # The resampling kernel reaches four cells; without a border they would be replicated ones.
         border = 4 if step > 1 else 0
         columns, rows = -(-box.width // step) + 2 * border, -(-box.height // step) + 2 * border
-        x = box.left + (np.arange(columns) - border) * step + (step - 1) / 2
-        y = box.top + (np.arange(rows) - border) * step + (step - 1) / 2
+        x = box.left + (np.arange(columns, dtype=np.float64) - border) * step + (step - 1) / 2
+        y = box.top + (np.arange(rows, dtype=np.float64) - border) * step + (step - 1) / 2
         bend = self._bend(x, y)
         if step > 1:
             # Not INTER_CUBIC: OpenCV's does not reproduce a linear function, and ripples with the cells.

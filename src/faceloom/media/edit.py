@@ -20,7 +20,8 @@ def edited_planes(frame: Frame, fmt: PlaneFormat, matrix: Matrix) -> NativePlane
     Without an edit these are the decoded planes themselves. With one, the *difference* between the edited and the
     decoded RGB inside ``frame.changed`` is taken through the colour matrix and added to the decoded planes: luma where
     the pixel differs, chroma where any pixel of the block differs. Everything else keeps its decoded value bit for bit,
-    and inside the edit the extra depth and grain of the original survive. A frame without decoded planes is converted
+    and inside the edit the extra depth and grain of the original survive (except where the decoded pixel was at the
+    limit of RGB; there the new colour is converted outright). A frame without decoded planes is converted
     whole, to ``fmt`` under ``matrix``.
     """
     native = frame.native
@@ -32,17 +33,14 @@ def edited_planes(frame: Frame, fmt: PlaneFormat, matrix: Matrix) -> NativePlane
     box = _align(frame.changed, native)
     if not box.area:
         return native
-    difference = np.subtract(frame.image[box.slices], decoded[box.slices], dtype=np.int16)
-    return _add(native, difference, box) if difference.any() else native
+    image, decoded = frame.image[box.slices], decoded[box.slices]
+    return native if np.array_equal(image, decoded) else _add(native, image, decoded, box)
 
 
 def from_rgb(image: Image, fmt: PlaneFormat, matrix: Matrix) -> NativePlanes:
     """A whole RGB picture in format ``fmt``; alpha, if the format has it, is opaque."""
-    levels = image.astype(np.float32)
-    if fmt.family == "rgb":
-        planes = [levels[..., channel] * (fmt.peak / 255.0) for channel in (1, 2, 0)]
-    else:
-        planes = _luma_chroma(levels, fmt, matrix)
+    planes = _code_values(image.astype(np.float32), fmt, matrix)
+    if fmt.family != "rgb":
         planes[0] += matrix.scales(fmt.bits)[1]
         for chroma in planes[1:]:
             chroma += 1 << (fmt.bits - 1)
@@ -63,27 +61,33 @@ def _align(box: Box, native: NativePlanes) -> Box:
     return grown.clip(native.width, native.height)
 
 
-def _add(native: NativePlanes, difference: NDArray[np.int16], box: Box) -> NativePlanes:
+def _add(native: NativePlanes, image: Image, decoded: Image, box: Box) -> NativePlanes:
     fmt = native.format
-    levels = difference.astype(np.float32)
-    if fmt.family == "rgb":
-        deltas = [levels[..., channel] * (fmt.peak / 255.0) for channel in (1, 2, 0)]
-    else:
-        deltas = _luma_chroma(levels, fmt, native.matrix)
+    difference = np.subtract(image, decoded, dtype=np.float32)
+    deltas = _code_values(difference, fmt, native.matrix)
+    # Decoded RGB at its limit may hide a sample far outside RGB; a difference would leave that excess behind.
+    clipped = difference.any(axis=2) & ((decoded == 0) | (decoded == 255)).any(axis=2)
+    exact = from_rgb(image, replace(fmt, alpha=False), native.matrix).planes if clipped.any() else ()
     planes = list(native.planes)
     for index, delta in enumerate(deltas):
         step_x, step_y = (fmt.step_x, fmt.step_y) if index else (1, 1)
-        rows = slice(box.top // step_y, box.top // step_y + delta.shape[0])
-        columns = slice(box.left // step_x, box.left // step_x + delta.shape[1])
-        planes[index] = _with_delta(planes[index], delta, (rows, columns), fmt.peak)
+        top, left = box.top // step_y, box.left // step_x
+        where = slice(top, top + delta.shape[0]), slice(left, left + delta.shape[1])
+        # A zero difference rounds to zero, so unedited samples inside the box keep their value.
+        samples = np.clip(planes[index][where] + np.rint(delta).astype(np.int32), 0, fmt.peak).astype(fmt.dtype)
+        if exact:
+            limit = block_mean(clipped.astype(np.float32)[:, :, None], step_x, step_y)[..., 0] > 0
+            samples = np.where(limit, exact[index], samples)
+        planes[index] = planes[index].copy()
+        planes[index][where] = samples
     return replace(native, planes=tuple(planes))
 
 
-def _with_delta(plane: Plane, delta: NDArray[np.float32], where: tuple[slice, slice], peak: int) -> Plane:
-    changed = plane.copy()
-    # A zero difference rounds to zero, so unedited samples inside the box keep their value.
-    changed[where] = np.clip(plane[where].astype(np.int32) + np.rint(delta).astype(np.int32), 0, peak)
-    return changed
+def _code_values(levels: NDArray[np.float32], fmt: PlaneFormat, matrix: Matrix) -> list[NDArray[np.float32]]:
+    """``levels`` (h, w, 3) in 0..255 units as code values for each plane of ``fmt``, without offsets."""
+    if fmt.family == "rgb":
+        return [levels[..., channel] * (fmt.peak / 255.0) for channel in (1, 2, 0)]
+    return _luma_chroma(levels, fmt, matrix)
 
 
 def _luma_chroma(levels: NDArray[np.float32], fmt: PlaneFormat, matrix: Matrix) -> list[NDArray[np.float32]]:

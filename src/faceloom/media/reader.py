@@ -14,6 +14,7 @@ from av.video.reformatter import VideoReformatter
 
 from faceloom.errors import MediaError, TruncatedMediaError
 from faceloom.media.channel import Channel, Finished, depth_for
+from faceloom.media.convert import convert
 from faceloom.media.decode import Damage, decode
 from faceloom.media.formats import nearest, without_subsampling
 from faceloom.media.info import ClipInfo
@@ -177,9 +178,6 @@ class Clip:
     def _video_frames(self) -> Iterator[Frame]:
         info, scaler = self.info, VideoReformatter()
         stored = nearest(info.pixel_format)
-        turned = bool(info.rotation or info.mirrored)
-        if turned and info.planes.step_x == info.planes.step_y == 1:
-            stored = without_subsampling(stored)  # see oriented_format: odd sizes are turned at full chroma resolution
         size = (info.height, info.width) if info.rotation % 180 else (info.width, info.height)
         for index, (time, picture) in enumerate(decode(info, self.start, self.end, self._damage)):
             if (picture.width, picture.height) != size:
@@ -188,11 +186,17 @@ class Clip:
                     f"{size[0]}x{size[1]}. Re-encode the video at one size first."
                 )
             planar = to_planar(picture, stored, info.matrix, scaler)
-            planes = planes_of(planar, stored)
-            if turned:
-                planes = tuple(orient(plane, info.rotation, info.mirrored) for plane in planes)
-            native = NativePlanes(planes, info.planes, info.matrix)
+            native = self._upright(NativePlanes(planes_of(planar, stored), stored, info.matrix))
             yield _frame(index, time, to_rgb(native, scaler), native)
+
+    def _upright(self, native: NativePlanes) -> NativePlanes:
+        info = self.info
+        if not info.rotation and not info.mirrored:
+            return native
+        if info.planes.step_x == info.planes.step_y == 1:  # see oriented_format: what odd sizes are turned in
+            native = convert(native, without_subsampling(native.format))
+        planes = tuple(orient(plane, info.rotation, info.mirrored) for plane in native.planes)
+        return NativePlanes(planes, info.planes, info.matrix)
 
 
 def _frame(index: int, time: Fraction, image: Image, native: NativePlanes) -> Frame:

@@ -129,7 +129,7 @@ def _text_of(picture: Pillow.Image) -> dict[str, str]:
         text["comment"] = comment.decode("utf-8", "replace")
     description = picture.getexif().get(_DESCRIPTION)
     if isinstance(description, str):
-        text["description"] = description
+        text["description"] = description.encode("latin-1", "replace").decode("utf-8", "replace")
     return text
 
 

@@ -138,7 +138,7 @@ def _webp(samples: NDArray[Any], still: Still, metadata: Mapping[str, str]) -> b
     if still.exif:
         exif.load(still.exif)
     if metadata:
-        exif[_DESCRIPTION] = _lines(metadata)
+        exif[_DESCRIPTION] = _lines(metadata).encode()  # EXIF says ASCII; readers take UTF-8
     options = {"exif": exif.tobytes()} if len(exif) else {}
     return _save(samples, "WEBP", lossless=True, exact=True, quality=50, icc_profile=still.icc or b"", **options)
 

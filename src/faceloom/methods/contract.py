@@ -54,9 +54,24 @@ class Method(Protocol):
 
 
 def installed() -> dict[str, type[Method]]:
-    """All methods by name, in alphabetical order."""
-    found = {point.name: point.load() for point in entry_points(group=GROUP)}
-    return dict(sorted(found.items()))
+    """All methods that can be loaded, by name, in alphabetical order; ``unusable`` has the others."""
+    return _load()[0]
+
+
+def unusable() -> dict[str, str]:
+    """Installed methods that cannot be loaded, by name, with the reason: one broken package must not stop the rest."""
+    return _load()[1]
+
+
+def _load() -> tuple[dict[str, type[Method]], dict[str, str]]:
+    good: dict[str, type[Method]] = {}
+    bad: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            good[point.name] = point.load()
+        except Exception as error:  # code of somebody else, which may fail in any way
+            bad[point.name] = f"{point.value} cannot be loaded ({type(error).__name__}: {error})"
+    return good, bad
 
 
 def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Method]:
@@ -68,6 +83,8 @@ def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Met
     wanted, methods = frozenset(attributes), installed()
     if name is not None:
         if name not in methods:
+            if name in (bad := unusable()):
+                raise RecipeError(f"method '{name}': {bad[name]}; repair or uninstall the package that brings it")
             raise RecipeError(f"unknown method '{name}'{suggest(name, methods)}; see `faceloom methods`")
         missing = wanted - methods[name].takes
         if missing:

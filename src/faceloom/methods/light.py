@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
+from faceloom.geometry.glasses import bridge_contrast
 from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Face, Frame, Image, Part, Points
@@ -46,12 +47,14 @@ class Light:
 
     skin, eyeball           (3, 3) gains as ``colour.apply_gain`` takes them.
     skin_mean, skin_spread  (3,) of ``colour.skin_features`` over the target's skin points.
+    glasses                 0 to 1: how certainly the target wears glasses, whose rims must stay.
     """
 
     skin: NDArray[np.float64]
     eyeball: NDArray[np.float64]
     skin_mean: NDArray[np.float64]
     skin_spread: NDArray[np.float64]
+    glasses: float
 
 
 def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], float]:
@@ -77,7 +80,7 @@ def lights(
     seen = np.array([face is not None for face in faces])
     if not seen.any():
         return [None] * len(faces)
-    rows = np.zeros((len(faces), 18))
+    rows = np.zeros((len(faces), 19))
     for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
         if face is not None:
             rows[i] = _measure(part, skin, eyeball, frame.image, face.landmarks.astype(np.float64))
@@ -86,7 +89,13 @@ def lights(
 
 
 def _light(row: NDArray[np.float64]) -> Light:
-    return Light(row[:9].reshape(3, 3), np.vstack([row[9:12], np.zeros((2, 3))]), row[12:15], row[15:])
+    return Light(
+        row[:9].reshape(3, 3),
+        np.vstack([row[9:12], np.zeros((2, 3))]),
+        row[12:15],
+        row[15:18],
+        float(masks.smoothstep(row[18], 0.08, 0.12)),
+    )
 
 
 def _measure(
@@ -96,7 +105,7 @@ def _measure(
     image: Image,
     landmarks: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(18,) the values of ``Light`` for one frame, in the order of its fields."""
+    """(19,) the values of ``Light`` for one frame, in the order of its fields."""
     points = landmarks[list(SKIN_POINTS[part]), :2]
     centre, unit = light_frame(landmarks, part)
     height, width = image.shape[:2]
@@ -106,7 +115,8 @@ def _measure(
     features = colour.skin_features(colours).astype(np.float64)
     middle = np.median(features, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(features - middle), axis=0), _LEAST_SPREAD)
-    return np.concatenate([gain.ravel(), _eyeball_gain(part, eyeball, image, landmarks), middle, spread])
+    bridge = 0.0 if part == Part.MOUTH else bridge_contrast(image, landmarks)
+    return np.concatenate([gain.ravel(), _eyeball_gain(part, eyeball, image, landmarks), middle, spread, [bridge]])
 
 
 def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

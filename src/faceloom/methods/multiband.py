@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
+from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import part_layers
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
 from faceloom.methods.part_reference import PartReference, cut_reference
-from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
+from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Image, Matte, Part, Patch, Source, Window
 
 _ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
 """Large parts first, so that small ones lie on top."""
@@ -122,4 +123,14 @@ def keep_what_is_not_skin(
     scale = face_scale(landmarks)
     smooth = cv2.GaussianBlur(target, (0, 0), max(0.4, 0.008 * scale))
     skin = masks.blur(colour.likeness(smooth, light.skin_mean, light.skin_spread), 0.010 * scale)
-    return core + (1 - core) * skin
+    keep = core + (1 - core) * skin
+    if light.glasses > 0:
+        picture = (target * np.float32(255) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
+        keep = keep * (
+            1 - np.float32(light.glasses) * rims(picture, landmarks - (box.left, box.top, 0), _whole(picture))
+        )
+    return keep
+
+
+def _whole(image: Image) -> Box:
+    return Box(0, 0, image.shape[1], image.shape[0])

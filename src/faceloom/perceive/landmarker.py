@@ -18,7 +18,7 @@ from faceloom.perceive.blendshapes import BLENDSHAPE_LANDMARKS
 from faceloom.perceive.detector import Detection
 from faceloom.perceive.litert import LiteRtModel, read_bundle
 from faceloom.perceive.pose import CanonicalFace, read_canonical_face
-from faceloom.types import Image, Points
+from faceloom.types import Image, Matrix, Points
 from faceloom.weights import Store
 
 _SIZE = 256
@@ -41,22 +41,27 @@ class LandmarkResult:
 
 @dataclass(frozen=True)
 class _Region:
-    """A rotated rectangle of the frame: centre, sides (pixels) and angle of its x axis (radians, towards +y)."""
+    """A rotated square of the frame: centre, side (pixels) and angle of its x axis (radians, towards +y)."""
 
     x: float
     y: float
-    width: float
-    height: float
+    side: float
     angle: float
 
-    def to_frame(self) -> NDArray[np.float64]:
-        """(2, 3) matrix from crop to frame pixels."""
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        ax, ay = self.width / _SIZE, self.height / _SIZE
-        half = _SIZE / 2
-        linear = np.array([[cos * ax, -sin * ay], [sin * ax, cos * ay]])
-        shift = np.array([self.x, self.y]) - linear @ (half, half)
-        return np.column_stack([linear, shift])
+    def to_frame(self) -> Matrix:
+        """(2, 3) matrix from the network's picture to the frame."""
+        scale, half = self.side / _SIZE, _SIZE / 2
+        cos, sin = scale * math.cos(self.angle), scale * math.sin(self.angle)
+        linear = np.array([[cos, -sin], [sin, cos]])
+        return np.column_stack([linear, np.array([self.x, self.y]) - linear @ (half, half)])
+
+
+def _region(low: Points, high: Points, right_eye: Points, left_eye: Points) -> _Region:
+    """The square around the box from ``low`` to ``high``, with a margin, turned so that the eyes are level."""
+    x, y = (low[:2] + high[:2]) / 2
+    side = float((high - low)[:2].max()) * _MARGIN
+    angle = math.atan2(float(left_eye[1] - right_eye[1]), float(left_eye[0] - right_eye[0]))
+    return _Region(float(x), float(y), side, angle)
 
 
 class FaceLandmarker:
@@ -75,11 +80,8 @@ class FaceLandmarker:
 
     def from_detection(self, image: Image, detection: Detection, *, threshold: float = 0.5) -> LandmarkResult | None:
         """Landmarks of a detected face in ``image`` ((H, W, 3) uint8 RGB), or None below ``threshold`` confidence."""
-        left, top, right, bottom = (float(side) for side in detection.box)
-        angle = _angle(detection.keypoints[0], detection.keypoints[1])
-        region = _Region(
-            (left + right) / 2, (top + bottom) / 2, (right - left) * _MARGIN, (bottom - top) * _MARGIN, angle
-        )
+        low, high = detection.box[:2], detection.box[2:]
+        region = _region(low, high, detection.keypoints[0], detection.keypoints[1])
         result = self._run(image, region)
         return result if result.confidence >= threshold else None
 
@@ -89,16 +91,12 @@ class FaceLandmarker:
         The caller decides by ``confidence`` whether the face is still there.
         """
         low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
-        side = float((high - low).max()) * _MARGIN
-        centre = (low + high) / 2
-        angle = _angle(landmarks[_RIGHT_EYE_CORNER], landmarks[_LEFT_EYE_CORNER])
-        return self._run(image, _Region(float(centre[0]), float(centre[1]), side, side, angle))
+        return self._run(image, _region(low, high, landmarks[_RIGHT_EYE_CORNER], landmarks[_LEFT_EYE_CORNER]))
 
     def blendshapes(self, landmarks: Points, width: int, height: int) -> NDArray[np.float32]:
         """(52,) float32 in [0, 1], named by ``BLENDSHAPES``, of a face in a ``width`` x ``height`` frame.
 
-        The network normalises position and scale itself; width and height are part of the call so that any
-        landmark source can be used the same way.
+        This network normalises position and scale itself and needs no frame size; a substitute may.
         """
         del width, height
         self._shapes.input[0] = landmarks[BLENDSHAPE_LANDMARKS, :2]
@@ -120,10 +118,5 @@ class FaceLandmarker:
         points = outputs[_LANDMARKS].reshape(-1, 3)
         landmarks = np.empty_like(points)
         landmarks[:, :2] = points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]
-        landmarks[:, 2] = points[:, 2] * (region.width / _SIZE)
+        landmarks[:, 2] = points[:, 2] * (region.side / _SIZE)
         return LandmarkResult(landmarks, float(expit(outputs[_PRESENCE].item())))
-
-
-def _angle(start: Points, end: Points) -> float:
-    """Angle of the line between two points against the x axis, radians, positive towards +y."""
-    return math.atan2(float(end[1] - start[1]), float(end[0] - start[0]))

@@ -9,7 +9,6 @@ import numpy as np
 
 from faceloom.perceive.association import landmark_box, overlap, same_place
 from faceloom.perceive.bundle import Perception
-from faceloom.perceive.detector import Detection
 from faceloom.perceive.landmarker import LandmarkResult
 from faceloom.types import Face, Image
 
@@ -46,7 +45,7 @@ def _candidates(image: Image, perception: Perception) -> Iterator[LandmarkResult
         if result is not None:
             yield result
     for detection in perception.yunet.detect(image):
-        rough = perception.landmarker.from_detection(image, _square(detection))
+        rough = perception.landmarker.from_detection(image, detection)
         if rough is None:
             continue
         # YuNet's boxes are not the ones the network was trained on; its own landmarks give a better region.
@@ -79,13 +78,6 @@ def _with_margin(image: Image, perception: Perception) -> list[LandmarkResult]:
     found = [(result.landmarks - (pad, pad, 0)) / scale for result in _candidates(larger, perception)]
     results = (perception.landmarker.from_landmarks(image, landmarks) for landmarks in found)
     return _merge(result for result in results if result.confidence >= _CONFIDENCE)
-
-
-def _square(detection: Detection) -> Detection:
-    """The detection with its box widened to a square."""
-    box = detection.box
-    centre, half = (box[:2] + box[2:]) / 2, detection.size / 2
-    return Detection(np.concatenate([centre - half, centre + half]), detection.keypoints, detection.score)
 
 
 def _face(image: Image, result: LandmarkResult, perception: Perception, embeddings: bool) -> Face:
