@@ -121,6 +121,10 @@ class Box:
             max(self.bottom, other.bottom),
         )
 
+    def relative_to(self, other: Box) -> Box:
+        """The same pixels counted from the top-left corner of ``other``."""
+        return Box(self.left - other.left, self.top - other.top, self.right - other.left, self.bottom - other.top)
+
     def pad(self, pixels: int) -> Box:
         """The box grown by ``pixels`` on each side (not clipped)."""
         return Box(self.left - pixels, self.top - pixels, self.right + pixels, self.bottom + pixels)

@@ -57,9 +57,7 @@ def _in_frame(patch: Patch, width: int, height: int) -> tuple[Box, FloatImage, M
     if offset is not None:
         full = Box(offset[0], offset[1], offset[0] + patch.crop.width, offset[1] + patch.crop.height)
         box = full.clip(width, height)
-        rows, columns = Box(
-            box.left - full.left, box.top - full.top, box.right - full.left, box.bottom - full.top
-        ).slices
+        rows, columns = box.relative_to(full).slices
         return box, patch.image[rows, columns], patch.matte[rows, columns]
     box = _footprint(patch.crop).clip(width, height)
     if not box.area:

@@ -13,8 +13,11 @@ from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, eye_openness, face_scale, mouth_openness
 from faceloom.types import Part, Points
 
-RING = 0.15
-"""Width of the ring around a part that an edit may disturb, in inter-ocular distances: about 9 mm on a face."""
+RING = 0.2
+"""Width of the ring around a part that an edit may disturb, in inter-ocular distances: about 12 mm on a face.
+
+The soft edge of a transfer lies inside it.
+"""
 
 _EYEBALLS = {Part.LEFT_EYE: t.LEFT_IRIS, Part.RIGHT_EYE: t.RIGHT_IRIS}
 

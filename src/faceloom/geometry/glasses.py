@@ -60,8 +60,7 @@ def rims(image: Image, landmarks: Points, box: Box) -> Matte:
     eyes = [masks.polygon_mask(masks.offset_outline(masks.outline(p, landmarks), 0.06 * scale), wide) for p in _EYES]
     nostrils = masks.polygon_mask(np.asarray(landmarks)[list(_NOSE_TIP), :2], wide)
     lines = masks.blur(masks.dilate(lines, 0.012 * scale), 0.008 * scale) * (1 - np.maximum.reduce([*eyes, nostrils]))
-    rows, columns = Box(box.left - wide.left, box.top - wide.top, box.right - wide.left, box.bottom - wide.top).slices
-    return lines[rows, columns]
+    return lines[box.relative_to(wide).slices]
 
 
 _EYES = (Part.LEFT_EYE, Part.RIGHT_EYE)

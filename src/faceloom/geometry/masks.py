@@ -135,7 +135,7 @@ def offset_outline(points: Points, distance: float) -> NDArray[np.float64]:
 
 def blur(mask: Matte, sigma: float) -> Matte:
     """Gaussian blur with zero beyond the border; ``sigma`` in pixels, 0 leaves the mask as it is."""
-    if sigma <= 0.05:
+    if sigma <= 0.05 or mask.size == 0:
         return mask
     return cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
 
@@ -143,7 +143,7 @@ def blur(mask: Matte, sigma: float) -> Matte:
 def dilate(mask: Matte, radius: float) -> Matte:
     """Grow (shrink if negative) a mask by ``radius`` pixels with a round structuring element."""
     size = 2 * round(abs(radius)) + 1
-    if size == 1:
+    if size == 1 or mask.size == 0:
         return mask
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     operate = cv2.dilate if radius > 0 else cv2.erode

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-QUEUE_BYTES = 128 << 20
+QUEUE_BYTES = 64 << 20
 """Memory that the frames waiting in one queue may hold together."""
 
 

@@ -38,6 +38,7 @@ class ClipInfo:
     time_base           unit of the file's time stamps, seconds.
     origin              time stamp, in seconds, that counts as time 0 (a transport stream starts anywhere).
     pixel_aspect        width over height of a displayed pixel, upright.
+    metadata            tags of the file (title, comment, ...), keys in lower case.
     """
 
     path: Path

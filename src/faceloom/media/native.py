@@ -46,11 +46,6 @@ class NativePlanes:
         """Rows of the picture."""
         return int(self.planes[0].shape[0])
 
-    @property
-    def nbytes(self) -> int:
-        """Memory held by the planes."""
-        return sum(plane.nbytes for plane in self.planes)
-
 
 def frame_tags(frame: av.VideoFrame) -> ColourTags:
     """Colour tags of a decoded frame."""
@@ -64,9 +59,7 @@ def planes_of(frame: av.VideoFrame, fmt: PlaneFormat) -> tuple[Plane, ...]:
     itemsize = np.dtype(fmt.dtype).itemsize
     planes = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))  # type: ignore[call-overload]
-        rows = rows[::-1] if plane.line_size < 0 else rows
-        planes.append(np.ascontiguousarray(rows[:, : plane.width * itemsize]).view(fmt.dtype))
+        planes.append(np.ascontiguousarray(_rows(plane)[:, : plane.width * itemsize]).view(fmt.dtype))
     return tuple(planes)
 
 
@@ -123,9 +116,10 @@ def to_rgb(native: NativePlanes, scaler: VideoReformatter | None = None) -> Imag
 
 def _yuv_to_rgb(native: NativePlanes, scaler: VideoReformatter) -> Image:
     # From a fresh frame, not the decoder's: that one states where its chroma is sited, and the scaler would shift it.
+    # To planar RGB and interleaved here, which is six times as fast as the scaler's own accurate packed output.
     converted = scaler.reformat(
         to_frame(_whole_blocks(native)),
-        format="rgb24",
+        format="gbrp",
         interpolation=_EXACT,
         src_colorspace=native.matrix.scaler_code,
         dst_colorspace=native.matrix.scaler_code,
@@ -133,8 +127,14 @@ def _yuv_to_rgb(native: NativePlanes, scaler: VideoReformatter) -> Image:
         dst_color_range=FULL,
         threads=1,
     )
-    image = np.asarray(converted.to_ndarray(), dtype=np.uint8)
-    return np.ascontiguousarray(image[: native.height, : native.width])
+    green, blue, red = (_rows(plane)[: native.height, : native.width] for plane in converted.planes)
+    return np.asarray(cv2.merge([red, green, blue]), dtype=np.uint8)
+
+
+def _rows(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
+    """The bytes of a plane, ``(rows, bytes)`` with padding, sharing its memory."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))  # type: ignore[call-overload]
+    return rows[::-1] if plane.line_size < 0 else rows
 
 
 def _whole_blocks(native: NativePlanes) -> NativePlanes:
@@ -159,6 +159,5 @@ def to_frame(native: NativePlanes, name: str | None = None) -> av.VideoFrame:
     """A frame of the codec library with a copy of the planes, in their own format or its packed twin ``name``."""
     frame = av.VideoFrame(native.width, native.height, native.format.name)
     for source, target in zip(native.planes, frame.planes, strict=True):
-        rows = np.frombuffer(target, np.uint8).reshape(target.height, target.line_size)  # type: ignore[call-overload]
-        rows[:, : source.shape[1] * source.itemsize] = source.view(np.uint8)
+        _rows(target)[:, : source.shape[1] * source.itemsize] = source.view(np.uint8)
     return frame if name in (None, frame.format.name) else frame.reformat(format=name, interpolation=_EXACT, threads=1)

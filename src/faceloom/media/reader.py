@@ -84,6 +84,7 @@ class Clip:
     frames_read  frames delivered so far.
     truncated    the file turned out to be cut off or damaged.
     finished     every frame of the range was delivered.
+    still        the decoded picture with its profile and EXIF block, None for a video.
     """
 
     def __init__(self, info: ClipInfo, start: Fraction | None, end: Fraction | None, allow_partial: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -26,16 +27,19 @@ class ClipWriter:
     decoded; the edit is added to the decoded planes as a difference (see ``edit.edited_planes``).
 
     The file is written under a temporary name in the same folder (``.out.partial.mp4``) and renamed when the ``with``
-    block ends; an exception in the block, an interrupt among them, deletes it.
+    block ends; an exception that leaves the block, an interrupt among them, deletes it. To keep what a truncated clip
+    gave, catch its ``TruncatedMediaError`` inside the block.
+
+    frames_written  frames handed over so far.
     """
 
     def __init__(self, sink: VideoSink | StillSink, output: OutputFile, depth: int) -> None:
         self._sink, self._output = sink, output
         self._channel: Channel[Frame] = Channel(depth)
         self._error: BaseException | None = None
+        self.frames_written = 0
         self._thread = threading.Thread(target=self._consume, name="faceloom-encode", daemon=True)
         self._thread.start()
-        self.frames_written = 0
 
     @classmethod
     def like(
@@ -84,7 +88,8 @@ class ClipWriter:
         except BaseException:
             output.discard()
             raise
-        return cls(sink, output, depth_for(clip.info.frame_bytes))
+        edited_bytes = clip.info.frame_bytes + 3 * clip.info.width * clip.info.height  # decoded and edited RGB
+        return cls(sink, output, depth_for(edited_bytes))
 
     def write(self, frame: Frame) -> None:
         """Hand a frame to the encoder; waits while the queue is full. Frames must come in order of time.
@@ -124,6 +129,8 @@ class ClipWriter:
         """Stop, and delete what was written."""
         self._channel.cancel()
         self._thread.join()
+        with suppress(PermissionError):  # some systems do not delete open files
+            self._output.discard()  # first, so that closing does not rearrange a file nobody wants
         self._sink.abort()
         self._output.discard()
 

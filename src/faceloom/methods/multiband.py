@@ -8,6 +8,8 @@ moving: teeth and tongue, gaze, blinks and lip closures are the target's own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar
 
 import cv2
@@ -20,6 +22,7 @@ from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import part_layers
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
+from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Image, Matte, Part, Patch, Source, Window
 
@@ -27,6 +30,8 @@ _ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEF
 """Large parts first, so that small ones lie on top."""
 _SMALLEST = 64
 """Pixels: a part that covers fewer is too small to see and to warp."""
+_CONFIDENCE = (0.5, 0.8)
+"""Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
 
 class Multiband:
@@ -44,60 +49,84 @@ class Multiband:
         if options:
             raise RecipeError(f"method 'multiband' has no options, got {', '.join(options)}")
 
-    def prepare(self, sources: Mapping[Attribute, Source]) -> list[PartReference]:
-        """Cut out, measure and order the parts: large ones first, so that small ones lie on top."""
+    def prepare(self, sources: Mapping[Attribute, Source]) -> list[Job]:
+        """Cut out, clean and measure the parts, in the order in which they are blended."""
         chosen = {part: source for attribute, source in sources.items() for part in attribute.parts}
-        return [cut_reference(part, chosen[part]) for part in _ORDER if part in chosen]
+        return [Job(cut_reference(part, chosen[part]), CoverWatch(part)) for part in _ORDER if part in chosen]
 
-    def apply(self, window: Window, faces: Sequence[Face | None], prepared: list[PartReference]) -> list[list[Patch]]:
+    def apply(self, window: Window, faces: Sequence[Face | None], prepared: list[Job]) -> list[list[Patch]]:
         """See ``Method.apply``."""
-        gains = [lights(ref.part, ref.skin, ref.eyeball, window.frames, faces) for ref in prepared]
+        per_job = [job.plan(window, faces) for job in prepared]
         core = range(*window.core.indices(len(window.frames)))
-        patches: list[list[Patch]] = []
-        for i in core:
-            face = faces[i]
-            per_part = [(reference, light[i]) for reference, light in zip(prepared, gains, strict=True)]
-            patch = None if face is None else self._edit(window.frames[i], face, per_part)
-            patches.append([] if patch is None else [patch])
-        return patches
+        patches = [_edit(window.frames[i], faces[i], [plans[i] for plans in per_job]) for i in core]
+        return [[] if patch is None else [patch] for patch in patches]
 
-    def _edit(self, frame: Frame, face: Face, parts: Sequence[tuple[PartReference, Light | None]]) -> Patch | None:
-        """One patch with all parts of one face: each is blended over what the ones before it left."""
-        landmarks = face.landmarks.astype(np.float64)
-        boxes = [part_box(ref.part, landmarks, frame.width, frame.height) for ref, _ in parts]
-        todo = [
-            (ref, light, box, visibility(ref.part, face.pose))
-            for (ref, light), box in zip(parts, boxes, strict=True)
-            if light is not None and box.area > _SMALLEST
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How to place one part in one frame."""
+
+    reference: PartReference
+    light: Light
+    points: list[int]
+    covered: NDArray[np.float64]
+    """(K,) how much each of the landmarks ``points`` is hidden by something in front of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One part to transfer through a clip."""
+
+    reference: PartReference
+    watch: CoverWatch
+
+    def plan(self, window: Window, faces: Sequence[Face | None]) -> list[Plan | None]:
+        """Light and cover of the part in every frame of a window; None where there is no face."""
+        ref = self.reference
+        gains = lights(ref.part, ref.skin, ref.eyeball, window.frames, faces)
+        covered = self.watch.covered(window.frames, faces, window.core)
+        return [
+            None if light is None or cover is None else Plan(ref, light, self.watch.points, cover)
+            for light, cover in zip(gains, covered, strict=True)
         ]
-        todo = [item for item in todo if item[3] > 0]
-        if not todo:
-            return None
-        whole = todo[0][2]
-        for _, _, box, _ in todo[1:]:
-            whole = whole.union(box)
-        canvas = frame.image[whole.slices].astype(np.float32) / np.float32(255)
-        matte = np.zeros(canvas.shape[:2], np.float32)
-        for reference, light, box, visible in todo:
-            inside = Box(box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top)
-            blended, cover = blend_part(canvas[inside.slices], landmarks, reference, light, box)
-            weight = cover * np.float32(visible)
-            canvas[inside.slices] += weight[..., None] * (blended - canvas[inside.slices])
-            # The canvas already holds the blend; the matte only says where it may differ from the frame.
-            np.maximum(matte[inside.slices], (weight > 0).astype(np.float32), out=matte[inside.slices])
-        return Patch(np.clip(canvas, 0, 1), matte, Crop.cut(whole))
 
 
-def blend_part(
-    target: FloatImage, landmarks: NDArray[np.float64], reference: PartReference, light: Light, box: Box
-) -> tuple[FloatImage, Matte]:
+def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patch | None:
+    """One patch with all parts of one face: each is blended over what the ones before it left."""
+    if face is None:
+        return None
+    landmarks = face.landmarks.astype(np.float64)
+    trust = float(masks.smoothstep(face.confidence, *_CONFIDENCE))
+    todo = []
+    for plan in plans:
+        if plan is not None:
+            part = plan.reference.part
+            box, weight = part_box(part, landmarks, frame.width, frame.height), trust * visibility(part, face.pose)
+            if box.area > _SMALLEST and weight > 0:
+                todo.append((plan, box, weight))
+    if not todo:
+        return None
+    whole = reduce(Box.union, (box for _, box, _ in todo))
+    canvas = frame.image[whole.slices].astype(np.float32) / np.float32(255)
+    matte = np.zeros(canvas.shape[:2], np.float32)
+    for plan, box, weight in todo:
+        inside = box.relative_to(whole).slices
+        blended, cover = blend_part(canvas[inside], landmarks, plan, box)
+        cover = cover * np.float32(weight)
+        canvas[inside] += cover[..., None] * (blended - canvas[inside])
+        # The canvas already holds the blend; the matte only says where it may differ from the frame.
+        np.maximum(matte[inside], (cover > 0).astype(np.float32), out=matte[inside])
+    return Patch(np.clip(canvas, 0, 1), matte, Crop.cut(whole))
+
+
+def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, box: Box) -> tuple[FloatImage, Matte]:
     """Blend one part into the target's pixels over ``box``.
 
     Returns:
         The blended picture (h, w, 3) float32, not clipped, and the matte (h, w) under which it counts, exactly 0
         outside the part's soft edge.
     """
-    scale = face_scale(landmarks)
+    reference, light, scale = plan.reference, plan.light, face_scale(landmarks)
     centre, unit = light_frame(landmarks, reference.part)
     x = ((np.arange(box.left, box.right) - centre[0]) / unit).astype(np.float32)[None, :]
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
@@ -109,6 +138,9 @@ def blend_part(
         picture = picture + layer.matte[..., None] * (lit - picture)
     matte = part_matte(reference.part, landmarks, reference.landmarks, box)
     matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box)
+    hidden = cover_matte(plan.points, plan.covered, landmarks, box)
+    if hidden is not None:
+        matte = matte * (1 - hidden)
     levels = int(np.clip(np.log2(max(scale, 1) / 12), 1, 5))
     # Low bands leak past the matte; the cover lets them fade within twice its reach and ends them exactly.
     cover = masks.smoothstep(matte, 0.004, 0.20)

@@ -16,13 +16,15 @@ from faceloom.weights import Store
 class Perception:
     """The networks of one store. Not safe to share between threads: each thread makes its own.
 
-    store   where the weights are; a weight is looked for when its network is first used (``WeightsError``).
-    device  torch device of the parser; everything else runs on the CPU.
+    store    where the weights are; a weight is looked for when its network is first used (``WeightsError``).
+    device   torch device of the parser; everything else runs on the CPU.
+    threads  CPU threads of the landmark network, see ``FaceLandmarker``.
     """
 
-    def __init__(self, store: Store, *, device: str = "cpu") -> None:
+    def __init__(self, store: Store, *, device: str = "cpu", threads: int = 2) -> None:
         self.store = store
         self.device = device
+        self.threads = threads
 
     @cached_property
     def detector(self) -> FaceDetector:
@@ -32,7 +34,7 @@ class Perception:
     @cached_property
     def landmarker(self) -> FaceLandmarker:
         """Landmarks, blendshapes and pose; weight ``face_landmarker``."""
-        return FaceLandmarker(self.store)
+        return FaceLandmarker(self.store, threads=self.threads)
 
     @cached_property
     def yunet(self) -> YuNet:

@@ -26,7 +26,7 @@ class LiteRtModel:
     """One network with one input and fixed shapes. Not safe to share between threads.
 
     model    contents of a ``.tflite`` file.
-    threads  CPU threads; one is fastest for networks of a millisecond, which leaves the other cores to video.
+    threads  CPU threads; one is enough for networks of a millisecond.
     """
 
     def __init__(self, model: bytes, threads: int = 1) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import cv2
-import numpy as np
 
 from faceloom.perceive.association import landmark_box, overlap, same_place
 from faceloom.perceive.bundle import Perception

@@ -105,17 +105,22 @@ class Store:
         return path
 
     def status(self, name: str) -> Status:
-        """Whether the file of ``name`` is there and is what it claims to be (hashed once per process)."""
+        """Whether the file of ``name`` is there and is what it claims to be (hashed once per store object).
+
+        Raises ``WeightsError`` for an unknown name, one that the licence filter refuses, or an unreadable file.
+        """
         record, path = self.record(name), self.location(name)
         try:
             stat = path.stat()
+            mark = (stat.st_size, stat.st_mtime_ns)
+            if self._verified.get(path) == mark:
+                return Status.PRESENT
+            if stat.st_size != record.bytes or _sha256(path) != record.sha256:
+                return Status.DAMAGED
         except (FileNotFoundError, NotADirectoryError):
             return Status.MISSING
-        mark = (stat.st_size, stat.st_mtime_ns)
-        if self._verified.get(path) == mark:
-            return Status.PRESENT
-        if stat.st_size != record.bytes or _sha256(path) != record.sha256:
-            return Status.DAMAGED
+        except OSError as error:
+            raise WeightsError(f"weight '{name}' at {path} cannot be read: {error.strerror}") from error
         self._verified[path] = mark
         return Status.PRESENT
 
@@ -199,8 +204,11 @@ class Store:
 
     def _keep(self, record: WeightRecord, found: Path) -> None:
         target = self.location(record.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        found.replace(target)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            found.replace(target)
+        except OSError as error:
+            raise WeightsError(f"weight '{record.name}' cannot be put at {target}: {error.strerror}") from error
 
 
 def _fetch(record: WeightRecord, source: Source, scratch: Path, progress: Progress) -> Path:
