@@ -276,6 +276,8 @@ class Recipe:
     method       name of the method, or None for the default one that takes these attributes.
     strength     0 keeps the target, 1 applies the edit in full.
     face         "largest", "all", or a track id as shown by ``faceloom inspect``.
+    occlusion    what keeps hands, hair and things in front of the face: "colour" (the method's own means) or "parser"
+                 (a face parsing network besides; slower, needs torch).
     seed         seed of every stochastic step.
     options      settings of the method, by name.
     """
@@ -285,5 +287,6 @@ class Recipe:
     strength: float = 1.0
     face: str = "largest"
     reference_face: int | None = None
+    occlusion: str = "colour"
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)

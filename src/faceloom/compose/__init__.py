@@ -1,5 +1,6 @@
 """Patches to frames."""
 
+from faceloom.compose.occlusion import behind
 from faceloom.compose.paste import paste
 
-__all__ = ["paste"]
+__all__ = ["behind", "paste"]

@@ -73,9 +73,7 @@ class _Baseline:
                 references.append(_Reference(part, landmarks, steering, levels))
         return references
 
-    def apply(
-        self, window: Window, faces: Sequence[Face | None], prepared: Sequence[_Reference]
-    ) -> list[list[Patch]]:
+    def apply(self, window: Window, faces: Sequence[Face | None], prepared: Sequence[_Reference]) -> list[list[Patch]]:
         """See ``Method.apply``."""
         core = range(*window.core.indices(len(window.frames)))
         return [list(self._patches(window.frames[i], faces[i], prepared)) for i in core]

@@ -8,7 +8,7 @@ from pathlib import Path
 from faceloom.errors import MediaError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".nut", ".ts")
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".nut", ".ts")
 
 
 class OutputFile:

@@ -18,6 +18,7 @@ class FaceFinder:
 
     detector        fast, for faces that take a fair share of the picture.
     small_detector  slower, for small and many faces; used in thorough searches.
+    score           least score of a detection; patterns that are no faces reach about 0.55.
     confidence      least confidence of the landmark network for a new face.
     smallest        faces below this size are not worth following, pixels.
     """
@@ -28,12 +29,14 @@ class FaceFinder:
         small_detector: Detector,
         landmarker: Landmarker,
         *,
+        score: float = 0.6,
         confidence: float = 0.6,
         smallest: float = 20.0,
     ) -> None:
         self._detector = detector
         self._small_detector = small_detector
         self._landmarker = landmarker
+        self._score = score
         self._confidence = confidence
         self._smallest = smallest
 
@@ -47,6 +50,8 @@ class FaceFinder:
             detections = detections + self._small_detector.detect(image)
         found: list[LandmarkResult] = []
         for detection in detections:
+            if detection.score < self._score:
+                continue
             taken = [*known, *(result.landmarks for result in found)]
             if any(_on_face(detection, landmarks) for landmarks in taken):
                 continue

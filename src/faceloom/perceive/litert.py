@@ -32,11 +32,9 @@ class LiteRtModel:
     def __init__(self, model: bytes, threads: int = 1) -> None:
         self._interpreter = Interpreter(model_content=model, num_threads=threads)
         self._interpreter.allocate_tensors()
-        self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
-        outputs = {
-            entry["name"]: self._interpreter.tensor(entry["index"]) for entry in self._interpreter.get_output_details()
-        }
-        self._outputs = outputs
+        tensor = self._interpreter.tensor
+        self._input = tensor(self._interpreter.get_input_details()[0]["index"])
+        self._outputs = {entry["name"]: tensor(entry["index"]) for entry in self._interpreter.get_output_details()}
 
     @property
     def input(self) -> NDArray[np.float32]:

@@ -24,6 +24,7 @@ def edit(
     strength: float = 1.0,
     face: str | int = "largest",
     reference_face: int | None = None,
+    occlusion: str = "colour",
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     codec: str = "h264",
@@ -46,6 +47,7 @@ def edit(
         strength: 0 keeps the target, 1 applies the edit in full.
         face: "largest", "all", or a track id as shown by ``faceloom inspect``.
         reference_face: which face of a reference with several, counted from the left, starting at 1.
+        occlusion: "colour", or "parser" to also ask a face parsing network (needs torch) what covers the face.
         seed: seed of every stochastic step.
         options: settings of the method.
         codec, crf, preset, overwrite, start, end, allow_partial: see ``Output``.
@@ -65,6 +67,7 @@ def edit(
             "strength": float(strength),
             "face": face,
             "reference_face": reference_face,
+            "occlusion": occlusion,
             "seed": seed,
             "options": dict(options or {}),
         },

@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from faceloom import __version__
-from faceloom.compose import paste
+from faceloom.compose import behind, paste
 from faceloom.errors import TruncatedMediaError
 from faceloom.media import Clip, ClipWriter, open_clip
 from faceloom.media.reader import Seconds
 from faceloom.methods.contract import Method, choose
-from faceloom.perceive import Perception
+from faceloom.perceive import FaceParser, Perception
+from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run.ahead import ahead
 from faceloom.run.report import Report, StageTimes, describe_recipe, describe_track, versions
 from faceloom.run.select import Selector, explain_nobody
 from faceloom.run.sources import load_sources
 from faceloom.run.windows import Scene, Seen, scenes, window_length
-from faceloom.types import Frame, Patch, Recipe
+from faceloom.types import Face, Frame, Patch, Recipe
 from faceloom.weights import Store
 
 PERCEPTION = ("face_landmarker", "yunet", "sface")
@@ -54,7 +55,8 @@ class Output:
 
 def required_weights(recipe: Recipe) -> tuple[str, ...]:
     """Names of the weights that carrying out this recipe needs. Raises RecipeError when no method can."""
-    return (*PERCEPTION, *choose(recipe.take, recipe.method).needs)
+    parser = FaceParser.weights if recipe.occlusion == "parser" else ()
+    return (*PERCEPTION, *parser, *choose(recipe.take, recipe.method).needs)
 
 
 def edit_clip(
@@ -87,11 +89,14 @@ def edit_clip(
         with times("prepare"):
             sources, report.warnings = load_sources(recipe, perception)
             prepared = method.prepare(sources)
-        run = _Run(recipe, method, prepared, FaceTracker(perception), times, report)
+        parser = perception.parser if recipe.occlusion == "parser" else None
+        run = _Run(recipe, method, prepared, FaceTracker(perception), parser, times, report)
         damage = run.edit(clip, sink, settings, progress)
         report.tracks = [describe_track(track) for track in run.tracker.tracks()]
-        if not report.edited_tracks:
+        if not run.seen_tracks:
             raise explain_nobody(str(target), recipe.face, run.tracker.tracks())
+        if not report.frames_edited and recipe.strength > 0:
+            report.warnings.append(f"{target}: the face is there, but what was to be edited is never in sight")
     report.truncated = clip.truncated
     report.seconds = round(time.perf_counter() - begin, 3)
     report.stage_seconds = {stage: round(spent, 3) for stage, spent in times.seconds.items()}
@@ -121,8 +126,10 @@ class _Run:
     method: Method
     prepared: Any
     tracker: FaceTracker
+    parser: FaceParser | None
     times: StageTimes
     report: Report
+    seen_tracks: set[int] = field(default_factory=set)
 
     def edit(
         self, clip: Clip, sink: ClipWriter, settings: Output, progress: Progress | None
@@ -159,10 +166,20 @@ class _Run:
     def _patches(self, scene: Scene, chosen: list[int]) -> Iterator[tuple[int, list[Patch]]]:
         """For each frame to edit, its index in the window and the patches of all chosen people."""
         with self.times("edit"):
-            per_track = [self.method.apply(scene.window, scene.tracks[track], self.prepared) for track in chosen]
+            per_track = {track: self.method.apply(scene.window, scene.tracks[track], self.prepared) for track in chosen}
         core = range(*scene.window.core.indices(len(scene.window.frames)))
         for position, index in enumerate(core):
-            yield index, [patch for patches in per_track for patch in patches[position]]
+            frame = scene.window.frames[index]
+            patches = [self._in_front(frame, scene.tracks[t][index], own[position]) for t, own in per_track.items()]
+            yield index, [patch for own in patches for patch in own]
+
+    def _in_front(self, frame: Frame, face: Face | None, patches: list[Patch]) -> list[Patch]:
+        """The patches of one face without what the parser, if one is used, sees in front of it."""
+        if self.parser is None or face is None or not patches:
+            return patches
+        with self.times("parse"):
+            box, occluder = occluder_matte(frame.image, face, self.parser)
+        return [behind(patch, box, occluder) for patch in patches]
 
     def _count(self, scene: Scene, chosen: list[int], index: int, edited: bool) -> None:
         report = self.report
@@ -170,9 +187,10 @@ class _Run:
         report.frames_edited += edited
         report.frames_passed += not edited
         here = [track for track in chosen if scene.tracks[track][index] is not None]
+        self.seen_tracks.update(here)
         if edited:
             report.edited_tracks = sorted({*report.edited_tracks, *here})
-        elif report.edited_tracks and not here:
+        elif self.seen_tracks and not here:
             report.faces_lost += 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +24,7 @@ class _RecipeFile(BaseModel):
     strength: float = Field(default=1.0, ge=0, le=1)
     face: str | int = "largest"
     reference_face: int | None = Field(default=None, ge=1)
+    occlusion: Literal["colour", "parser"] = "colour"
     seed: int = Field(default=0, ge=0)
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -47,7 +48,7 @@ def build_recipe(values: Mapping[str, Any], where: str = "recipe", folder: Path 
     """A checked recipe from plain values.
 
     Args:
-        values: keys as in a recipe file: take, method, strength, face, reference_face, seed, options.
+        values: keys as in a recipe file: take, method, strength, face, reference_face, occlusion, seed, options.
         where: what to call the place in error messages.
         folder: relative paths in ``take`` start here; None leaves them as they are.
 
@@ -68,6 +69,7 @@ def build_recipe(values: Mapping[str, Any], where: str = "recipe", folder: Path 
         strength=checked.strength,
         face=parse_face(str(checked.face)),
         reference_face=checked.reference_face,
+        occlusion=checked.occlusion,
         seed=checked.seed,
         options=checked.options,
     )

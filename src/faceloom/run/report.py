@@ -85,6 +85,7 @@ def describe_recipe(recipe: Recipe) -> dict[str, Any]:
         "strength": recipe.strength,
         "face": recipe.face,
         "reference_face": recipe.reference_face,
+        "occlusion": recipe.occlusion,
         "seed": recipe.seed,
         "options": dict(recipe.options),
     }

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from faceloom import __version__
 from faceloom.errors import FaceloomError
 from faceloom.serve import show
 from faceloom.serve.commands import demo, doctor, edit, inspect, methods, speed, weights
 
+
+class _Commands(TyperGroup):
+    """The commands, with a word for a person who stops one: the framework would end in silence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            show.error("interrupted; no output was left behind")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="faceloom",
+    cls=_Commands,
     help="Edit faces in images and video: say which attribute of the face comes from where.",
     no_args_is_help=True,
     add_completion=False,
@@ -50,6 +64,3 @@ def main() -> None:
     except FaceloomError as error:
         show.error(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        show.error("interrupted; no output was left behind")
-        sys.exit(130)

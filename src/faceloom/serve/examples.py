@@ -9,9 +9,9 @@ from faceloom.errors import MediaError
 
 TARGET = "target.mp4"
 """The example clip: a synthetic person who turns the head, blinks and talks."""
-MOUTH = "portraits/person_03.jpg"
-EYES = "portraits/person_06.jpg"
-"""References that differ clearly from the person in the clip."""
+MOUTH = "portraits/person_17.jpg"
+EYES = "portraits/person_18.jpg"
+"""References that differ clearly from the person in the clip; see examples/README.md."""
 
 
 def example(name: str) -> Path:

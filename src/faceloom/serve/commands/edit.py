@@ -31,6 +31,9 @@ def edit(
     reference_face: Annotated[
         int | None, typer.Option(min=1, help="Which face of a reference with several, counted from the left.")
     ] = None,
+    occlusion: Annotated[
+        str | None, typer.Option(help="colour, or parser to also ask a parsing network what covers the face (torch).")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every stochastic step.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="name=value setting of the method.")] = None,
     codec: Annotated[str, typer.Option(help="h264, hevc, av1, vp9, prores, or ffv1 (lossless, .mkv).")] = "h264",
@@ -57,6 +60,7 @@ def edit(
             "strength": strength,
             "face": face,
             "reference_face": reference_face,
+            "occlusion": occlusion,
             "seed": seed,
             "options": _options(option or []) or None,
         },
@@ -105,6 +109,7 @@ def _recipe(path: Path | None, take: list[str], flags: dict[str, Any]) -> Recipe
         "strength": base.strength,
         "face": base.face,
         "reference_face": base.reference_face,
+        "occlusion": base.occlusion,
         "seed": base.seed,
         "options": dict(base.options),
     }

@@ -1,0 +1,1 @@
+"""Parts of ``make_example_clip.py``: a synthetic portrait that turns, blinks and talks."""

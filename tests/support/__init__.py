@@ -1,0 +1,1 @@
+"""Help shared by the tests of several folders."""
