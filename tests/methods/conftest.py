@@ -1,5 +1,5 @@
 """Clips and references, see ``support.fixtures``."""
 
-from support.fixtures import footage, references
+from support.fixtures import footage, real_clip, references
 
-__all__ = ["footage", "references"]
+__all__ = ["footage", "real_clip", "references"]

@@ -49,7 +49,15 @@ def test_json_has_every_field(tmp_path: Path) -> None:
 
 
 def test_a_described_recipe_can_be_read_again() -> None:
-    recipe = Recipe({Attribute.NOSE: Path("a.jpg")}, "multiband", 0.25, "3", 2, 9, {"x": 1})
+    recipe = Recipe(
+        {Attribute.NOSE: Path("a.jpg")},
+        method="multiband",
+        strength=0.25,
+        face="3",
+        reference_face=2,
+        seed=9,
+        options={"x": 1},
+    )
     values = json.loads(json.dumps(describe_recipe(recipe)))
     assert build_recipe(values) == recipe
 

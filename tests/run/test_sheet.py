@@ -13,7 +13,6 @@ RED = np.full((20, 40, 3), (200, 10, 10), np.uint8)
 
 @pytest.mark.parametrize(("shape", "expected"), [((20, 40, 3), (16, 32, 3)), ((900, 3, 3), (32, 1, 3))])
 def test_fit_keeps_the_aspect(shape: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
-    expected = (16, 32, 3) if shape == (20, 40, 3) else expected
     assert fit(np.zeros(shape, np.uint8), 32).shape == expected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -128,3 +129,14 @@ def footage(tmp_path_factory: pytest.TempPathFactory, portraits: Mapping[str, Pi
 @pytest.fixture(scope="session")
 def references(tmp_path_factory: pytest.TempPathFactory, portraits: Mapping[str, Picture], store: Store) -> References:
     return References(tmp_path_factory.mktemp("references"), portraits, store)
+
+
+@pytest.fixture(scope="session")
+def real_clip() -> Path:
+    """A clip of a real camera, from the folder that FACELOOM_MEDIA names."""
+    folder = os.environ.get("FACELOOM_MEDIA")
+    if not folder:
+        pytest.skip("FACELOOM_MEDIA does not name a folder with videos/")
+    clips = sorted(Path(folder).glob("videos/*.mp4"))
+    assert clips, f"there is no videos/*.mp4 in {folder}"
+    return clips[0]

@@ -111,15 +111,19 @@ class ThinPlateSpline:
 
 
 def field_step(size: float) -> int:
-    """The step at which ``ThinPlateSpline.field`` errs by less than 0.1 pixel on a face.
+    """The largest step at which ``ThinPlateSpline.field`` errs by less than 0.1 pixel on a face.
 
-    Near a control point the spline's second derivative grows as a logarithm and scales as 1 / ``size``, so the
-    error of upsampling goes as step² / size.
+    That holds for 99.9 % of the pixels; single ones beside a control point reach 0.13. Measured on lips, lids and
+    eyebrows of pairs of people. Small faces need every pixel, because near a control point the second derivative
+    grows as the logarithm of a distance over ``size``; on large ones the resampling kernel decides, whose own error
+    goes with the step.
 
     Args:
         size: distance between the eyes in pixels (``partcover.face_scale``).
     """
-    return int(np.clip(round(float(np.sqrt(max(size, 0.0) / 45))), 1, 8))
+    if size < 112:
+        return 1
+    return 2 if size < 400 else 3
 
 
 def _kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
