@@ -25,6 +25,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from example_clip.eyes import EyeRig
 from example_clip.head_turn import HeadTurner
 from example_clip.landmarks import Landmarks
@@ -39,6 +40,8 @@ from faceloom.weights import Store, progress_bars
 
 SIDE = 512
 _SEED = 2025
+_BT709 = 1
+"""The same number names the primaries, the transfer and the matrix of BT.709."""
 _GRAIN = 2.0
 _EYEBALL = 0.133
 """Radius of the eyeball over the distance between the outer eye corners."""
@@ -76,9 +79,20 @@ def write_clip(path: Path, frames: Iterator[NDArray[np.uint8]], sound: NDArray[n
             video = container.add_stream("libx264", rate=FPS, options={"crf": "16", "preset": "slow"})
             video.width = video.height = SIDE
             video.pix_fmt = "yuv420p"
+            context = video.codec_context
+            context.colorspace = context.color_primaries = context.color_trc = _BT709
+            context.color_range = ColorRange.MPEG
             audio = container.add_stream("aac", rate=RATE, layout="mono", bit_rate=64000)
             for frame in frames:
-                container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+                picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+                planes = picture.reformat(
+                    format="yuv420p",
+                    src_colorspace=Colorspace.ITU709,
+                    dst_colorspace=Colorspace.ITU709,
+                    src_color_range=ColorRange.JPEG,
+                    dst_color_range=ColorRange.MPEG,
+                )
+                container.mux(video.encode(planes))
             container.mux(video.encode())
             for start in range(0, len(sound), audio.codec_context.frame_size or 1024):
                 block = sound[None, start : start + (audio.codec_context.frame_size or 1024)]

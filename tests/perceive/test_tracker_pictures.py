@@ -70,7 +70,8 @@ def test_cut_to_another_person_and_back(portraits: Mapping[str, Image], percepti
 
 
 def test_eight_people_are_eight_tracks(portraits: Mapping[str, Image], perception: Perception) -> None:
-    frames = [frame for phase in (0.0, 1.5) for portrait in portraits.values() for frame in swaying(portrait, 4, phase)]
+    people = [portraits[f"person_{number:02}"] for number in range(1, 9)]
+    frames = [frame for phase in (0.0, 1.5) for portrait in people for frame in swaying(portrait, 4, phase)]
     result, _ = track(frames, perception)
     assert ids(result) == [[person] for _ in range(2) for person in range(1, 9) for _ in range(4)]
 

@@ -63,7 +63,8 @@ def test_one_person_is_one_track_and_smoothing_keeps_the_face_alive(path: Path, 
         span = max(np.ptp(before), 0.25)  # a closed mouth has no span to keep
         assert abs(after.min() - before.min()) < tolerance * span
         assert abs(after.max() - before.max()) < tolerance * span
-        assert np.corrcoef(before, after)[0, 1] > 0.95
+        if np.ptp(before) > 0.1:
+            assert np.corrcoef(before, after)[0, 1] > 0.99
 
 
 @pytest.mark.skipif(len(CLIPS) < 2, reason="needs two clips")

@@ -122,6 +122,19 @@ def with_mouth_covered(portrait: Picture, landmarks: Landmarks) -> Picture:
     return picture
 
 
+def with_mouth_open(portrait: Picture, landmarks: Landmarks) -> Picture:
+    """The lower half of the face pulled down, and the dark of the mouth where the lips part."""
+    x, y = landmarks[list(t.INNER_MOUTH_RING), :2].mean(axis=0)
+    width = np.ptp(landmarks[list(t.MOUTH_CORNERS), 0])
+    columns, rows = np.mgrid[: portrait.shape[0], : portrait.shape[1]].astype(np.float32)[::-1]
+    gap = np.float32(0.4 * width) * np.sqrt(np.clip(1 - ((columns - x) / (0.45 * width)) ** 2, 0, 1))
+    below = rows > y
+    source = np.where(below, np.maximum(rows - gap * np.exp(-(((rows - y) / (2 * width)) ** 2)), y), rows)
+    picture = cv2.remap(portrait, columns, source, cv2.INTER_LINEAR)
+    picture[below & (source <= y)] = (45, 15, 15)
+    return picture
+
+
 def turned(portrait: Picture, landmarks: Landmarks, degrees: float) -> Picture:
     """The face as a mask in space, turned about the vertical axis before a grey wall, drawn back to front."""
     mesh = landmarks[:468].astype(np.float64)
