@@ -70,10 +70,10 @@ class Gallery:
         label = f"{target.index}: {own:.2f} {worse:+.2f}"
 
         def tile() -> _Tile:
-            pictures = (np.ascontiguousarray(frame.image[box.slices]) for frame in (target, output))
+            before, after = (frame.image[box.slices].copy() for frame in (target, output))
             grown = cv2.resize(increase, (box.width, box.height))
             inside = Box(focus.left - box.left, focus.top - box.top, focus.right - box.left, focus.bottom - box.top)
-            return _Tile(target.index, worse, label, *pictures, grown, inside.clip(box.width, box.height))
+            return _Tile(target.index, worse, label, before, after, grown, inside.clip(box.width, box.height))
 
         self._keep_spread(target.index, tile)
         near = [kept for kept in self._worst if abs(kept.index - target.index) < _APART]

@@ -50,6 +50,7 @@ class Row:
     target_warp: float = math.nan
     landmarks: float = math.nan
     landmarks_worst_frame: float = math.nan
+    unsteady: float = math.nan
     worst_landmark: int = -1
     mouth: motion.Agreement | None = None
     eyes: motion.Agreement | None = None
@@ -204,6 +205,7 @@ def _row(path: Path, score: _Scores, workshop: Workshop, frames: int, lost: int,
         row.landmarks, row.landmarks_worst_frame = float(shifts.mean()), float(shifts.mean(axis=1).max())
         row.worst_landmark = int(np.flatnonzero(score.outside)[shifts.mean(axis=0).argmax()])
         target, output = zip(*score.found, strict=True)
+        row.unsteady = float(motion.landmark_unsteadiness(target, output)[score.outside].mean())
         row.mouth = motion.opening_agreement(target, output, mouth_openness)
         row.eyes = motion.opening_agreement(target, output, motion.eyes_openness)
     if score.gallery is not None:

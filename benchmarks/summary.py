@@ -92,7 +92,7 @@ def still_signals(rows: Iterable[Row]) -> list[str]:
 
 
 _COLUMNS = (
-    "clip", "part", "reference", "method", "E ratio", "L1 ratio", "part ratio", "E target", "landmarks %",
+    "clip", "part", "reference", "method", "E ratio", "L1 ratio", "part ratio", "E target", "landmarks %", "unsteady %",
     "mouth r (std)", "eyes r (std)", "ms/frame", "frames/s", "passed", "lost", "lost out",
 )  # fmt: skip
 
@@ -105,7 +105,8 @@ def cells(row: Row) -> list[str]:
     return [
         row.clip, row.part, row.reference, row.method, f"{row.warp:.3f}", f"{row.warp_absolute:.3f}",
         f"{row.warp_part:.3f}", f"{row.target_warp:.3f}",
-        "" if math.isnan(row.landmarks) else f"{100 * row.landmarks:.3f}", mouth, eyes, f"{row.edit_ms:.1f}",
+        "" if math.isnan(row.landmarks) else f"{100 * row.landmarks:.3f}",
+        "" if math.isnan(row.unsteady) else f"{100 * row.unsteady:.3f}", mouth, eyes, f"{row.edit_ms:.1f}",
         f"{row.fps:.1f}", str(row.passed), str(row.face_lost), str(row.lost_in_output),
     ]  # fmt: skip
 

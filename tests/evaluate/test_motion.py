@@ -7,6 +7,7 @@ from faceloom.evaluate.motion import (
     agreement,
     eyes_openness,
     landmark_shift,
+    landmark_unsteadiness,
     opening_agreement,
     outside_parts,
 )
@@ -57,6 +58,16 @@ def test_shift_is_in_inter_ocular_distances(landmarks):
     assert shift.shape == (478,)
     assert shift[10] == pytest.approx(5 / face_scale(landmarks), rel=1e-5)
     assert np.delete(shift, 10).max() == 0
+
+
+def test_a_constant_shift_is_steady_and_a_swinging_one_is_not(landmarks):
+    step = 0.1 * face_scale(landmarks)
+    constant = [landmarks + np.array([step, 0, 0])] * 4
+    assert landmark_unsteadiness([landmarks] * 4, constant).max() < 1e-6
+    swinging = [landmarks + np.array([0, sign * step, 0]) for sign in (1, -1, 1, -1)]
+    assert landmark_unsteadiness([landmarks] * 4, swinging) == pytest.approx(np.full(478, 0.1), rel=1e-4)
+    with pytest.raises(ValueError, match="same frames"):
+        landmark_unsteadiness([landmarks], [])
 
 
 def test_depth_is_no_shift(landmarks):

@@ -72,6 +72,23 @@ def landmark_shift(target: Points, output: Points) -> NDArray[np.float64]:
     return np.hypot(moved[:, 0], moved[:, 1]) / face_scale(target)
 
 
+def landmark_unsteadiness(target: Sequence[Points], output: Sequence[Points]) -> NDArray[np.float64]:
+    """How much the shift of each landmark varies over a clip: (478,) share of the inter-ocular distance; lower is better.
+
+    The standard deviation over frames of ``(p_i(output) - p_i(target)) / d(target)``, x and y together. A new part
+    changes what the landmark network sees of the whole face and shifts its answer by some amount; as long as this
+    amount stays the same, the face moves as it did.
+
+    Raises:
+        ValueError: no frames, or not the same number on both sides.
+    """
+    if not len(target) or len(target) != len(output):
+        raise ValueError(f"unsteadiness needs the same frames on both sides, got {len(target)} and {len(output)}")
+    pairs = zip(target, output, strict=True)
+    shifts = np.stack([(np.asarray(b, np.float64) - a)[:, :2] / face_scale(a) for a, b in pairs])
+    return np.sqrt(shifts.var(axis=0).sum(axis=-1))
+
+
 def eyes_openness(landmarks: Points) -> float:
     """Lid opening over eye width, mean of both eyes (``partcover.eye_openness``); about 0.3 open, under 0.1 shut.
 

@@ -6,25 +6,37 @@ from faceloom.perceive.detector import Detection, FaceDetector
 from faceloom.perceive.flow import FlowPreset, OpticalFlow
 from faceloom.perceive.identity import SAME_PERSON, FaceEmbedder, similarity
 from faceloom.perceive.landmarker import FaceLandmarker, LandmarkResult
+from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.parse import FaceClass, FaceParser
+from faceloom.perceive.shots import ShotDetector
+from faceloom.perceive.smooth import SUPPORT, smooth_faces, smooth_landmarks
 from faceloom.perceive.still import perceive_image, still_weights
+from faceloom.perceive.temporal_filter import smooth_parameters
+from faceloom.perceive.tracker import FaceTracker
 from faceloom.perceive.yunet import YuNet
 
 __all__ = [
     "BLENDSHAPES",
     "SAME_PERSON",
+    "SUPPORT",
     "Detection",
     "FaceClass",
     "FaceDetector",
     "FaceEmbedder",
     "FaceLandmarker",
     "FaceParser",
+    "FaceTracker",
     "FlowPreset",
     "LandmarkResult",
     "OpticalFlow",
     "Perception",
+    "ShotDetector",
     "YuNet",
+    "occluder_matte",
     "perceive_image",
     "similarity",
+    "smooth_faces",
+    "smooth_landmarks",
+    "smooth_parameters",
     "still_weights",
 ]

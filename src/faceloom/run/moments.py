@@ -37,7 +37,7 @@ class _Look:
     yaw: float
 
 
-# In this order, because a frame is shown once: each later moment takes the best of the frames that are left.
+# In this order, because moments lie apart: each later one takes the best of the frames that are left.
 _MOMENTS: tuple[tuple[str, Callable[[_Look], float]], ...] = (
     ("mouth open", lambda look: look.mouth),
     ("blink", lambda look: -look.eyes),
@@ -67,9 +67,9 @@ def telling_moments(target: str | os.PathLike[str], track: int, perception: Perc
         finally:
             frames.close()
     moments: list[Moment] = []
+    apart = len(looks) // 20
     for name, score in _MOMENTS:
-        taken = {moment.index for moment in moments}
-        left = [look for look in looks if look.index not in taken]
+        left = [look for look in looks if all(abs(look.index - moment.index) > apart for moment in moments)]
         if left:
             best = max(left, key=score)
             moments.append(Moment(best.index, name, best.box))
