@@ -92,7 +92,8 @@ class Gallery:
         last two amplified). A label reads "frame: target's warping error, rise in the output".
         """
         wanted = [frames * (2 * i + 1) // (2 * _SPREAD) for i in range(_SPREAD)]
-        spread = [min(self._spread, key=lambda tile: abs(tile.index - index)) for index in wanted if self._spread]
+        others = [tile for tile in self._spread if tile.index not in self.worst_frames]
+        spread = [min(others, key=lambda tile: abs(tile.index - index)) for index in wanted if others]
         tiles = sorted(self._worst, key=lambda tile: -tile.worse) + spread
         if not tiles:
             return None

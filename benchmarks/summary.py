@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from edited_frames import BASELINES
 from measure import Row
@@ -132,7 +133,17 @@ def write(rows: Sequence[Row], folder: Path) -> None:
         "bars": [{**asdict(v), "passed": v.passed} for v in verdicts(rows)],
         "rows": [asdict(row) for row in rows],
     }
-    (folder / "part_transfer.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    encoded = json.dumps(_without_nan(document), indent=1, allow_nan=False)
+    (folder / "part_transfer.json").write_text(encoded + "\n", encoding="utf-8")
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for what is not a number, which JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _verdict_cells(verdict: Verdict) -> list[str]:

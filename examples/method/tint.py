@@ -16,6 +16,8 @@ WHERE = {
 
 
 class Tint:
+    """Colour transfer under the mask of a part."""
+
     name = "tint"
     summary = "gives lips or eyebrows the colour of the reference; option amount=0..1"
     takes = frozenset({Attribute.MOUTH, Attribute.EYEBROWS, Attribute.LEFT_EYEBROW, Attribute.RIGHT_EYEBROW})

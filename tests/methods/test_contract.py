@@ -83,7 +83,7 @@ def test_a_broken_package_does_not_stop_the_others(monkeypatch: pytest.MonkeyPat
     assert list(unusable()) == ["broken", "gone"]
     assert "OSError: no library" in unusable()["broken"]
     assert choose([Attribute.MOUTH]) is Multiband
-    with pytest.raises(RecipeError, match="no library.*repair or uninstall"):
+    with pytest.raises(RecipeError, match=r"no library.*repair or uninstall"):
         choose([Attribute.MOUTH], "broken")
 
 

@@ -53,7 +53,7 @@ def test_it_edits(plugins: str, tmp_path: Path, footage: Footage, references: Re
     assert result.returncode == 0, result.stderr
     before, after = planes(footage.plain), planes(tmp_path / "o.mkv")
     moved = [np.abs(old[2].astype(int) - new[2]) for old, new in zip(before, after, strict=True)]
-    assert all(2 < plane.max() for plane in moved), "the colour of the lips has changed"
+    assert all(plane.max() > 2 for plane in moved), "the colour of the lips has changed"
     assert all((plane > 0).mean() < 0.1 for plane in moved), "and nothing else has"
 
 

@@ -73,7 +73,7 @@ def landmark_shift(target: Points, output: Points) -> NDArray[np.float64]:
 
 
 def landmark_unsteadiness(target: Sequence[Points], output: Sequence[Points]) -> NDArray[np.float64]:
-    """How much the shift of each landmark varies over a clip: (478,) share of the inter-ocular distance; lower is better.
+    """How much the shift of each landmark varies: (478,) share of the inter-ocular distance; lower is better.
 
     The standard deviation over frames of ``(p_i(output) - p_i(target)) / d(target)``, x and y together. A new part
     changes what the landmark network sees of the whole face and shifts its answer by some amount; as long as this
