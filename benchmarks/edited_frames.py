@@ -16,6 +16,7 @@ from faceloom.evaluate.baselines import SeamlessClone, UnwarpedPaste
 from faceloom.media import Clip, open_clip
 from faceloom.methods.contract import Method, choose
 from faceloom.perceive import Perception
+from faceloom.perceive.motion import MotionMeter
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run.select import Selector
 from faceloom.run.sources import load_sources
@@ -103,16 +104,17 @@ class Workshop:
         return made, made.prepare(sources)
 
     def _perceive(self, clip: Clip, most: int | None) -> Iterator[Seen]:
-        tracker = FaceTracker(self.perception)
+        tracker, meter = FaceTracker(self.perception), MotionMeter()
         frames = itertools.islice(clip, most)
         while True:
             begin = time.perf_counter()
             frame = next(frames, None)
             faces = tuple(tracker.update(frame)) if frame is not None else ()
+            motion = meter.update(frame.image, faces, tracker.new_shot) if frame is not None else {}
             self.perceiving += time.perf_counter() - begin
             if frame is None:
                 return
-            yield Seen(frame, faces, tracker.new_shot)
+            yield Seen(frame, faces, motion, tracker.new_shot)
 
 
 class _Watched:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceloom.perceive.smooth import SUPPORT
-from faceloom.run.windows import Seen, scenes, window_length
+from faceloom.run.windows import STEADY_SUPPORT, Seen, scenes, window_length
 from faceloom.types import Face, Frame
 
 RNG = np.random.default_rng(4)
@@ -21,7 +20,9 @@ PICTURE = np.zeros((4, 4, 3), np.uint8)
 def seen(index: int, *tracks: int, cut: bool = False) -> Seen:
     noise = np.random.default_rng(index).normal(0, 0.4, (478, 3)).astype(np.float32)
     faces = tuple(Face(BASE + 10 * track + noise, np.zeros(52, np.float32), np.eye(4), 1.0, track) for track in tracks)
-    return Seen(Frame(index, Fraction(index, 25), PICTURE), faces, cut)
+    step = np.random.default_rng(1000 + index).normal(0, 0.5, (478, 2)).astype(np.float32)
+    motion = {track: step for track in tracks} if index else {}
+    return Seen(Frame(index, Fraction(index, 25), PICTURE), faces, motion, cut)
 
 
 def smoothed(stream: list[Seen], length: int, context: int) -> dict[int, dict[int, np.ndarray]]:
@@ -85,7 +86,7 @@ def test_memory_is_bounded() -> None:
     length, context, most = 6, 2, 0
     for _ in scenes(stream(), length, context):
         most = max(most, len(alive))
-    assert length < most <= length + 2 * (context + SUPPORT) + 1  # and the one in the producer's hand
+    assert length < most <= length + 2 * context + STEADY_SUPPORT + 1  # and the one in the producer's hand
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_a_recipe_file_equals_the_flags(tmp_path: Path, footage: Footage, refere
         'method = "multiband"\nstrength = 0.7\nface = "all"\n[take]\nmouth = "ref.png"\n'
     )
     by_file = faceloom(
-        "edit", footage.plain, "-o", "file.mkv", "--recipe", "recipes/edit.toml", "--codec", "ffv1", "--report", "f.json",
-        cwd=tmp_path,
+        "edit", footage.plain, "-o", "file.mkv", "--recipe", "recipes/edit.toml", "--codec", "ffv1",
+        "--report", "f.json", cwd=tmp_path,
     )  # fmt: skip
     by_flags = faceloom(
         "edit", footage.plain, "-o", "flags.mkv", "-t", f"mouth={reference}", "--strength", "0.7", "--face", "all",

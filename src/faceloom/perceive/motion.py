@@ -18,10 +18,10 @@ from faceloom.perceive.flow import FlowPreset, OpticalFlow
 from faceloom.perceive.temporal_filter import run_ids
 from faceloom.types import Face, Image
 
-FOLLOW_SUPPORT = 5
+FOLLOW_SUPPORT = 6
 """Frames on each side that a landmark's position is averaged over, along the motion."""
-_SIGMA = 2.5
-_LONGEST = 224
+_SIGMA = 4.0
+_LONGEST = 160
 """Pixels: the longer side of the face at which flow is computed."""
 _AGREE, _DISAGREE = 0.025, 0.06
 """Difference between a landmark's step and the flow's, in inter-ocular distances per frame, up to which the flow is
@@ -31,7 +31,7 @@ believed and from which the landmark is (a closing lid, a lip that uncovers teet
 class MotionMeter:
     """Optical flow under the landmarks of every face of a clip; give it every frame in order."""
 
-    def __init__(self, preset: FlowPreset = FlowPreset.FAST) -> None:
+    def __init__(self, preset: FlowPreset = FlowPreset.MEDIUM) -> None:
         self._flow = OpticalFlow(preset)
         self._image: Image | None = None
         self._faces: dict[int, Face] = {}
@@ -73,7 +73,9 @@ class MotionMeter:
         # Resizing keeps the borders of the box, so pixel centres move by half a pixel each way.
         where = (old.landmarks[:, :2] - (box.left, box.top) + 0.5) / ratio - 0.5
         where = where.astype(np.float32)
-        sampled = cv2.remap(flow, where[None, :, 0], where[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        sampled = cv2.remap(
+            flow, where[None, :, 0], where[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return sampled[0] * ratio
 
 

@@ -15,6 +15,7 @@ from faceloom.media import Clip, ClipWriter, open_clip
 from faceloom.media.reader import Seconds
 from faceloom.methods.contract import Method, choose
 from faceloom.perceive import FaceParser, Perception
+from faceloom.perceive.motion import MotionMeter
 from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run.ahead import ahead
@@ -154,6 +155,7 @@ class _Run:
         return frames.damage
 
     def _perceive(self, frames: Iterator[Frame]) -> Iterator[Seen]:
+        meter = MotionMeter()
         while True:
             with self.times("decode"):
                 frame = next(frames, None)
@@ -161,7 +163,9 @@ class _Run:
                 return
             with self.times("perceive"):
                 faces = self.tracker.update(frame)
-            yield Seen(frame, tuple(faces), self.tracker.new_shot)
+            with self.times("motion"):
+                motion = meter.update(frame.image, faces, self.tracker.new_shot)
+            yield Seen(frame, tuple(faces), motion, self.tracker.new_shot)
 
     def _patches(self, scene: Scene, chosen: list[int]) -> Iterator[tuple[int, list[Patch]]]:
         """For each frame to edit, its index in the window and the patches of all chosen people."""

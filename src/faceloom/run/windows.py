@@ -1,29 +1,41 @@
-"""Cut a stream of perceived frames into bounded windows with smoothed faces."""
+"""Cut a stream of perceived frames into bounded windows with steady faces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.perceive.motion import FOLLOW_SUPPORT, follow_motion
 from faceloom.perceive.smooth import SUPPORT, smooth_faces
 from faceloom.types import Face, Frame, Window
 
+STEADY_SUPPORT = SUPPORT + FOLLOW_SUPPORT
+"""Frames on each side that the steadied landmarks of a frame depend on."""
 _MEMORY = 384 << 20
 """Bytes that the frames of one window may hold together, as far as its context allows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A frame and the faces found in it (landmarks as measured); ``cut`` is True where a new shot begins."""
+    """A frame and what was found in it.
+
+    faces   as measured.
+    motion  by track id, (478, 2) displacement of the skin under each landmark from the frame before (frame pixels).
+    cut     True where a new shot begins.
+    """
 
     frame: Frame
     faces: tuple[Face, ...]
+    motion: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
     cut: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A window and, per track id, that person's smoothed face in each of its frames (None where not seen)."""
+    """A window and, per track id, that person's steadied face in each of its frames (None where not seen)."""
 
     window: Window
     tracks: dict[int, list[Face | None]]
@@ -31,17 +43,18 @@ class Scene:
 
 def window_length(frame_bytes: int, context: int, most: int = 24) -> int:
     """Frames to edit per window: ``most``, or fewer when frames are so large that memory would suffer."""
-    fits = _MEMORY // max(1, frame_bytes) - 2 * (context + SUPPORT)
+    fits = _MEMORY // max(1, frame_bytes) - 2 * context - STEADY_SUPPORT
     return int(max(4, min(most, fits)))
 
 
 def scenes(seen: Iterable[Seen], length: int, context: int) -> Iterator[Scene]:
     """Windows of at most ``length`` frames to edit, with ``context`` frames on each side where the shot has them.
 
-    No window crosses a hard cut. Landmarks are smoothed with ``SUPPORT`` frames more on each side, so every frame
-    comes out the same however long the windows are. Memory holds ``length + 2 * (context + SUPPORT)`` frames.
+    No window crosses a hard cut. Landmarks are steadied with ``STEADY_SUPPORT`` frames more on each side, so every
+    frame comes out the same however long the windows are. Memory holds the pictures of
+    ``length + 2 * context + STEADY_SUPPORT`` frames: of those further back only the faces are kept.
     """
-    margin = context + SUPPORT
+    margin = context + STEADY_SUPPORT
     buffer: list[Seen] = []
     start, first = 0, True
     for item in seen:
@@ -58,9 +71,16 @@ def scenes(seen: Iterable[Seen], length: int, context: int) -> Iterator[Scene]:
             drop = max(0, start - margin)
             del buffer[:drop]
             start -= drop
+            for i in range(max(0, start - context)):
+                buffer[i] = _without_picture(buffer[i])
     for begin, end in _chunks(start, len(buffer), length):
         yield _scene(buffer, begin, end, context, first)
         first = False
+
+
+def _without_picture(item: Seen) -> Seen:
+    frame = item.frame
+    return replace(item, frame=replace(frame, image=frame.image[:0, :0], native=None, decoded=None))
 
 
 def _chunks(start: int, stop: int, length: int) -> Iterator[tuple[int, int]]:
@@ -70,16 +90,29 @@ def _chunks(start: int, stop: int, length: int) -> Iterator[tuple[int, int]]:
 
 def _scene(buffer: list[Seen], start: int, stop: int, context: int, first: bool) -> Scene:
     low, high = max(0, start - context), min(len(buffer), stop + context)
-    support_low, support_high = max(0, low - SUPPORT), min(len(buffer), high + SUPPORT)
+    support_low, support_high = max(0, low - STEADY_SUPPORT), min(len(buffer), high + STEADY_SUPPORT)
     support = buffer[support_low:support_high]
-    times = [float(item.frame.time) for item in support]
     ids = sorted({face.track for item in buffer[low:high] for face in item.faces})
-    tracks = {
-        track: smooth_faces([_face(item, track) for item in support], times)[low - support_low : high - support_low]
-        for track in ids
-    }
+    tracks = {track: _steady(support, track)[low - support_low : high - support_low] for track in ids}
     window = Window([item.frame for item in buffer[low:high]], slice(start - low, stop - low), first)
     return Scene(window, tracks)
+
+
+def _steady(support: list[Seen], track: int) -> list[Face | None]:
+    """One person's faces: jitter removed, then each landmark made to move as the skin under it does."""
+    times = [float(item.frame.time) for item in support]
+    faces = smooth_faces([_face(item, track) for item in support], times)
+    present = [face for face in faces if face is not None]
+    if not present:
+        return faces
+    unknown = np.full((len(present[0].landmarks), 2), np.nan, np.float32)
+    landmarks = follow_motion(
+        np.stack([(face or present[0]).landmarks for face in faces]),
+        np.array([face is not None for face in faces]),
+        np.stack([item.motion.get(track, unknown) for item in support]),
+        times,
+    )
+    return [face and replace(face, landmarks=points) for face, points in zip(faces, landmarks, strict=True)]
 
 
 def _face(item: Seen, track: int) -> Face | None:
