@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image as PillowImage
 
 from faceloom.types import Image
 from faceloom.weights import Store
+
+# The same examples in every run, and no limit on the time of one: machines are slow at times, and tests are seeded.
+settings.register_profile("faceloom", deadline=None, derandomize=True)
+settings.load_profile("faceloom")
 
 ROOT = Path(__file__).parents[1]
 PORTRAITS = ROOT / "examples" / "portraits"

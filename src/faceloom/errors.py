@@ -6,6 +6,8 @@ message alone and exits with ``exit_code``; anything else that escapes is a bug 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FaceloomError(Exception):
     """Base of every expected error."""
@@ -20,7 +22,12 @@ class MediaError(FaceloomError):
 
 
 class TruncatedMediaError(MediaError):
-    """A video ends early or has undecodable data; what could be decoded was delivered first."""
+    """A video ends early or has undecodable data; what could be decoded was delivered first.
+
+    ``report`` is the ``run.Report`` of an edit that used what decodes, None when the error comes from elsewhere.
+    """
+
+    report: Any = None
 
 
 class WeightsError(FaceloomError):

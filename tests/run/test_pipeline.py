@@ -259,10 +259,11 @@ def test_a_broken_target_is_edited_as_far_as_it_goes(
 ) -> None:
     cut, out = tmp_path / "cut.mp4", tmp_path / "out.mp4"
     cut.write_bytes(footage.sound.read_bytes()[: footage.sound.stat().st_size * 7 // 10])
-    with pytest.raises(TruncatedMediaError, match=r"were edited and written to .*out\.mp4"):
+    with pytest.raises(TruncatedMediaError, match=r"were edited and written to .*out\.mp4") as error:
         edit(cut, out, take={"mouth": references.mouth}, store=store)
     kept = len(planes(out))
     assert 0 < kept < 30
+    assert error.value.report.frames_edited == kept and error.value.report.truncated
     report = edit(cut, out, take={"mouth": references.mouth}, allow_partial=True, overwrite=True, store=store)
     assert report.truncated and report.frames_read == report.frames_edited == kept
 

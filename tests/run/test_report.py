@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceloom.errors import MediaError
 from faceloom.run.recipe import build_recipe
 from faceloom.run.report import Report, StageTimes, describe_recipe, versions
 from faceloom.types import Attribute, Recipe
@@ -65,3 +66,8 @@ def test_a_described_recipe_can_be_read_again() -> None:
 def test_versions_are_those_installed() -> None:
     found = versions()
     assert found["numpy"] == np.__version__ and "python" in found and "faceloom" in found
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="the report cannot be written"):
+        Report("t", "o", {}, "m").write(tmp_path / "none" / "r.json")

@@ -21,7 +21,7 @@ def seen(index: int, *tracks: int, cut: bool = False) -> Seen:
     noise = np.random.default_rng(index).normal(0, 0.4, (478, 3)).astype(np.float32)
     faces = tuple(Face(BASE + 10 * track + noise, np.zeros(52, np.float32), np.eye(4), 1.0, track) for track in tracks)
     step = np.random.default_rng(1000 + index).normal(0, 0.5, (478, 2)).astype(np.float32)
-    motion = {track: step for track in tracks} if index else {}
+    motion = dict.fromkeys(tracks, step) if index else {}
     return Seen(Frame(index, Fraction(index, 25), PICTURE), faces, motion, cut)
 
 

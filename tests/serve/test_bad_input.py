@@ -120,12 +120,25 @@ def truncated(tmp_path_factory: pytest.TempPathFactory, footage: Footage) -> Pat
 
 
 def test_truncated_video(tmp_path: Path, truncated: Path, references: References) -> None:
-    result = faceloom("edit", truncated, "-o", "out.mp4", "-t", f"mouth={references.mouth}", "--quiet", cwd=tmp_path)
+    result = faceloom(
+        "edit",
+        truncated,
+        "-o",
+        "out.mp4",
+        "-t",
+        f"mouth={references.mouth}",
+        "--quiet",
+        "--report",
+        "r.json",
+        cwd=tmp_path,
+    )
     assert result.returncode == BAD_MEDIA
     assert str(truncated) in result.stderr and "the video is damaged" in result.stderr
     assert "--allow-partial" in result.stderr and "written to out.mp4" in result.stderr
-    assert listing(tmp_path) == ["out.mp4"]
-    assert 0 < len(planes(tmp_path / "out.mp4")) < 30
+    assert listing(tmp_path) == ["out.mp4", "r.json"]
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert 0 < len(planes(tmp_path / "out.mp4")) == report["frames_edited"] < 30
+    assert report["truncated"] is True
 
 
 def test_truncated_video_accepted(tmp_path: Path, truncated: Path, references: References) -> None:
@@ -164,6 +177,12 @@ def test_failed_overwrite_keeps_the_old_file(tmp_path: Path, footage: Footage, r
 def test_output_that_cannot_be(tmp_path: Path, footage: Footage, references: References, out: str, says: str) -> None:
     take = f"mouth={references.mouth}"
     refused(tmp_path, BAD_MEDIA, "edit", footage.plain, "-o", out, "-t", take, says=(out, says))
+
+
+@pytest.mark.parametrize("report", ["none/report.json", "."])
+def test_report_that_cannot_be(tmp_path: Path, footage: Footage, references: References, report: str) -> None:
+    flags = ("-o", "out.mkv", "-t", f"mouth={references.mouth}", "--report", report)
+    refused(tmp_path, BAD_MEDIA, "edit", footage.plain, *flags, says=(report, "the report cannot be written"))
 
 
 @pytest.mark.parametrize(

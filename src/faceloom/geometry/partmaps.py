@@ -51,7 +51,7 @@ class Layer:
     skin: bool = True
 
 
-def part_layers(part: Part, target: Points, reference: Points, box: Box) -> list[Layer]:
+def part_layers(part: Part, target: Points, reference: Points, box: Box, trust: float | None = None) -> list[Layer]:
     """The layers of ``part``, back to front.
 
     Args:
@@ -59,6 +59,7 @@ def part_layers(part: Part, target: Points, reference: Points, box: Box) -> list
         target: (478, 3) landmarks of the face to edit, frame pixels.
         reference: (478, 3) landmarks of the face that the part comes from, pixels of the reference picture.
         box: the pixels of the frame wanted.
+        trust: ``lid_trust`` of an eye, if it was smoothed in time; None takes that of this frame.
 
     Raises:
         GeometryError: landmarks that define no map.
@@ -66,7 +67,7 @@ def part_layers(part: Part, target: Points, reference: Points, box: Box) -> list
     if part == Part.MOUTH:
         return mouth_layers(target, reference, box)
     if part in (Part.LEFT_EYE, Part.RIGHT_EYE):
-        return eye_layers(part, target, reference, box)
+        return eye_layers(part, target, reference, box, trust)
     full = np.ones((box.height, box.width), np.float32)
     if part == Part.NOSE:
         nose = list(t.NOSE_POINTS)
@@ -96,8 +97,9 @@ def mouth_opening_matte(landmarks: Points, box: Box) -> Matte:
     return masks.blur(opening, 0.010 * scale)
 
 
-def eye_layers(part: Part, target: Points, reference: Points, box: Box) -> list[Layer]:
-    """Eyeball between the target's lids, then both lids over it."""
+def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: float | None = None) -> list[Layer]:
+    """Eyeball between the target's lids, then both lids over it; ``trust`` as in ``part_layers``."""
+    trust = lid_trust(part, target, reference) if trust is None else trust
     left = part == Part.LEFT_EYE
     upper = _spline_field(_lid_controls(left, upper=True), target, reference, box)
     lower = _spline_field(_lid_controls(left, upper=False), target, reference, box)
@@ -112,24 +114,31 @@ def eye_layers(part: Part, target: Points, reference: Points, box: Box) -> list[
     visible = awake * opening * _inside_reference_lids(part, target, reference, box)
     return [
         Layer(ball, visible, skin=False),
-        Layer(lids, (1 - opening) * _upper_lid_trust(part, target, reference, box)),
+        Layer(lids, (1 - opening) * (1 - np.float32(1 - trust) * _upper_lid(part, target, box))),
     ]
 
 
-def _upper_lid_trust(part: Part, target: Points, reference: Points, box: Box) -> Matte:
-    """1 where the reference's upper lid can be shown, less on a lid that closes further than the reference's.
+def lid_trust(part: Part, target: Points, reference: Points) -> float:
+    """How far the reference's upper lid can be shown on the target's, from 0 to 1; 1 for parts that are no eye.
 
     A closing lid shows skin that the open reference hides. Stretching the little it shows turns lashes into
-    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.15 to 1.8 times.
+    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.1 to 2 times.
     """
+    if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
+        return 1.0
     left = part == Part.LEFT_EYE
     lid, skin = (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN) if left else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN)
     stretch = _strip_height(target, lid, skin) / max(_strip_height(reference, lid, skin), 0.01)
-    trust = masks.smoothstep(stretch, 1.8, 1.15)
-    points = np.asarray(target, np.float64)[:, :2]
-    lower = t.LEFT_LOWER_LID if left else t.RIGHT_LOWER_LID
-    strip = masks.polygon_mask(np.vstack([points[list(skin)], points[list(lower[::-1])]]), box)
-    return 1 - (1 - trust) * masks.blur(strip, 0.015 * face_scale(target))
+    return float(masks.smoothstep(stretch, 2.0, 1.1))
+
+
+def _upper_lid(part: Part, landmarks: Points, box: Box) -> Matte:
+    """The upper lid from its crease down to the lower lid's line: (h, w) float32 in [0, 1], soft."""
+    left = part == Part.LEFT_EYE
+    crease, lower = (t.LEFT_UPPER_LID_SKIN, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID_SKIN, t.RIGHT_LOWER_LID)
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    strip = masks.polygon_mask(np.vstack([points[list(crease)], points[list(lower[::-1])]]), box)
+    return masks.blur(strip, 0.015 * face_scale(landmarks))
 
 
 def _strip_height(landmarks: Points, lid: t.Indices, skin: t.Indices) -> float:

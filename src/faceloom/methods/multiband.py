@@ -20,16 +20,19 @@ from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
 from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
-from faceloom.geometry.partmaps import part_layers
+from faceloom.geometry.partmaps import lid_trust, part_layers
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
+from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Image, Matte, Part, Patch, Source, Window
 
 _ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
 """Large parts first, so that small ones lie on top."""
 _SMALLEST = 64
 """Pixels: a part that covers fewer is too small to see and to warp."""
+_LID_SIGMA = 2.5
+"""Frames: standard deviation of the temporal smoothing of ``lid_trust``."""
 _CONFIDENCE = (0.5, 0.8)
 """Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
@@ -71,6 +74,8 @@ class Plan:
     points: list[int]
     covered: NDArray[np.float64]
     """(K,) how much each of the landmarks ``points`` is hidden by something in front of it."""
+    lid_trust: float
+    """How far an eye's upper lid can come from the reference, see ``partmaps.lid_trust``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +90,18 @@ class Job:
         ref = self.reference
         gains = lights(ref.part, ref.skin, ref.eyeball, window.frames, faces)
         covered = self.watch.covered(window.frames, faces, window.core)
+        trusts = self._lid_trusts(faces)
         return [
-            None if light is None or cover is None else Plan(ref, light, self.watch.points, cover)
-            for light, cover in zip(gains, covered, strict=True)
+            None if light is None or cover is None else Plan(ref, light, self.watch.points, cover, trust)
+            for light, cover, trust in zip(gains, covered, trusts, strict=True)
         ]
+
+    def _lid_trusts(self, faces: Sequence[Face | None]) -> list[float]:
+        """Smoothed in time, so that a blink does not switch between two people's lids from one frame to the next."""
+        ref = self.reference
+        seen = np.array([face is not None for face in faces])
+        raw = [[1.0 if face is None else lid_trust(ref.part, face.landmarks, ref.landmarks)] for face in faces]
+        return [float(row[0]) for row in smooth_parameters(raw, seen, radius=SMOOTHING_RADIUS, sigma=_LID_SIGMA)]
 
 
 def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patch | None:
@@ -132,7 +145,7 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
     picture = target
-    for layer in part_layers(reference.part, landmarks, reference.landmarks, box):
+    for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.lid_trust):
         looked_up = warp.sample_minified(reference.levels, layer.where, zoom)
         lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x, y)
         picture = picture + layer.matte[..., None] * (lit - picture)

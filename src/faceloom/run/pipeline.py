@@ -76,7 +76,8 @@ def edit_clip(
         MediaError: the target, a reference or the output cannot be read or written.
         FaceError: no usable face in a reference, or the chosen face is nowhere in the target. Nothing is written.
         WeightsError: weights are missing and cannot be pulled.
-        TruncatedMediaError: the target is damaged; what decodes was edited and written all the same.
+        TruncatedMediaError: the target is damaged; what decodes was edited and written all the same, see its
+            ``report``.
     """
     begin, settings, times = time.perf_counter(), output or Output(), StageTimes()
     store = store or Store()
@@ -103,7 +104,9 @@ def edit_clip(
     report.stage_seconds = {stage: round(spent, 3) for stage, spent in times.seconds.items()}
     report.weights = {name: store.record(name).sha256 for name in weights}
     if damage is not None:
-        raise TruncatedMediaError(f"{damage} The frames that decode were edited and written to {out}.") from damage
+        failure = TruncatedMediaError(f"{damage} The frames that decode were edited and written to {out}.")
+        failure.report = report
+        raise failure from damage
     return report
 
 

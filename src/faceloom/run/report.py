@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from faceloom.errors import MediaError
 from faceloom.types import Recipe, Track
 
 _PACKAGES = ("faceloom", "numpy", "opencv-python-headless", "av", "ai-edge-litert", "onnxruntime", "torch")
@@ -71,10 +72,15 @@ class Report:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
     def write(self, path: Path) -> None:
-        """Write the JSON; the name appears only when the file is whole."""
+        """Write the JSON; the name appears only when the file is whole. Raises MediaError if it cannot be written."""
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(self.to_json() + "\n", encoding="utf-8")
-        partial.replace(path)
+        try:
+            partial.write_text(self.to_json() + "\n", encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            raise MediaError(
+                f"{path}: the report cannot be written ({error.strerror}). Check the folder and the free space."
+            ) from error
 
 
 def describe_recipe(recipe: Recipe) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from faceloom.errors import RecipeError
+from faceloom.errors import MediaError, RecipeError, TruncatedMediaError
 from faceloom.run import Output, Report, build_recipe, edit_clip, read_recipe, required_weights
 from faceloom.run.recipe import parse_take
 from faceloom.serve import show
@@ -74,14 +74,25 @@ def run_edit(
     recipe: Recipe, target: Path, out: Path, settings: Output, store: Store, report: Path | None, quiet: bool
 ) -> Report:
     """Edit with progress bars, print the warnings, and write the report if one is wanted."""
+    if report is not None and (not report.parent.is_dir() or report.is_dir()):
+        raise MediaError(f"{report}: the report cannot be written there. Name a file in a folder that exists.")
     show.fetch(store, required_weights(recipe), quiet)
-    with show.frame_progress(target.name, quiet) as progress:
-        result = edit_clip(recipe, target, out, settings, store=store, progress=progress)
+    try:
+        with show.frame_progress(target.name, quiet) as progress:
+            result = edit_clip(recipe, target, out, settings, store=store, progress=progress)
+    except TruncatedMediaError as error:
+        if error.report is not None:
+            _conclude(error.report, report)
+        raise
+    _conclude(result, report)
+    return result
+
+
+def _conclude(result: Report, report: Path | None) -> None:
     for message in result.warnings:
         show.warning(message)
     if report is not None:
         result.write(report)
-    return result
 
 
 def summary(out: Path, report: Report) -> str:
