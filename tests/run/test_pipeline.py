@@ -18,6 +18,7 @@ from support.footage import Picture, planes, same_planes
 from faceloom import edit
 from faceloom.errors import FaceError, MediaError, TruncatedMediaError
 from faceloom.methods.multiband import Multiband
+from faceloom.perceive import FaceClass, FaceParser
 from faceloom.run import Output, Report, build_recipe, edit_clip, pipeline
 from faceloom.types import Face, Patch, Recipe, Window
 from faceloom.weights import Store
@@ -233,6 +234,29 @@ def test_a_part_that_is_out_of_sight_is_said(
     report = edit(footage.plain, tmp_path / "o.mkv", take={"mouth": references.mouth}, codec="ffv1", store=store)
     assert report.frames_edited == 0
     assert "never in sight" in report.warnings[0]
+
+
+def test_what_the_parser_sees_in_front_stays(
+    tmp_path: Path, portraits: dict[str, Picture], references: References, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    store.ensure(FaceParser.weights)
+    hair = np.full((512, 512), FaceClass.SKIN, np.uint8)
+    hair[:, :256] = FaceClass.HAIR
+    monkeypatch.setattr(FaceParser, "parse", lambda self, image, landmarks: hair)
+    target = tmp_path / "target.png"
+    Pillow.fromarray(portraits["person_02"]).save(target)
+    pictures = {}
+    for occlusion in ("colour", "parser"):
+        out = tmp_path / f"{occlusion}.png"
+        report = edit(target, out, take={"mouth": references.mouth}, occlusion=occlusion, store=store)
+        with Pillow.open(out) as after:
+            pictures[occlusion] = np.asarray(after)
+    assert "bisenet_celebamask" in report.weights and report.stage_seconds["parse"] > 0
+    before, free, kept = portraits["person_02"], pictures["colour"], pictures["parser"]
+    assert (free[:, :240] != before[:, :240]).any() and (free[:, 272:] != before[:, 272:]).any()
+    np.testing.assert_array_equal(kept[:, :240], before[:, :240])
+    np.testing.assert_array_equal(kept[:, 272:], free[:, 272:])
 
 
 def test_nothing_is_left_of_a_run_that_fails(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.glasses import bridge_contrast
-from faceloom.geometry.partcover import eye_openness, face_scale
+from faceloom.geometry.partcover import cover_outline, eye_openness, face_scale
+from faceloom.geometry.sharpness import sharpness
 from faceloom.perceive.temporal_filter import smooth_parameters
-from faceloom.types import Face, Frame, Image, Part, Points
+from faceloom.types import Box, Face, Frame, Image, Part, Points
 
 SMOOTHING_RADIUS = 4
 """Frames on each side that the smoothing of gains looks at."""
@@ -48,6 +50,7 @@ class Light:
     skin, eyeball           (3, 3) gains as ``colour.apply_gain`` takes them.
     skin_mean, skin_spread  (3,) of ``colour.skin_features`` over the target's skin points.
     glasses                 0 to 1: how certainly the target wears glasses, whose rims must stay.
+    sharpness               (2,) of the target's own part, see ``geometry.sharpness``.
     """
 
     skin: NDArray[np.float64]
@@ -55,6 +58,7 @@ class Light:
     skin_mean: NDArray[np.float64]
     skin_spread: NDArray[np.float64]
     glasses: float
+    sharpness: NDArray[np.float64]
 
 
 def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], float]:
@@ -80,7 +84,7 @@ def lights(
     seen = np.array([face is not None for face in faces])
     if not seen.any():
         return [None] * len(faces)
-    rows = np.zeros((len(faces), 19))
+    rows = np.zeros((len(faces), 21))
     for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
         if face is not None:
             rows[i] = _measure(part, skin, eyeball, frame.image, face.landmarks.astype(np.float64))
@@ -90,11 +94,12 @@ def lights(
 
 def _light(row: NDArray[np.float64]) -> Light:
     return Light(
-        row[:9].reshape(3, 3),
-        np.vstack([row[9:12], np.zeros((2, 3))]),
-        row[12:15],
-        row[15:18],
-        float(masks.smoothstep(row[18], 0.08, 0.12)),
+        skin=row[:9].reshape(3, 3),
+        eyeball=np.vstack([row[9:12], np.zeros((2, 3))]),
+        skin_mean=row[12:15],
+        skin_spread=row[15:18],
+        glasses=float(masks.smoothstep(row[18], 0.08, 0.12)),
+        sharpness=row[19:],
     )
 
 
@@ -105,7 +110,7 @@ def _measure(
     image: Image,
     landmarks: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(19,) the values of ``Light`` for one frame, in the order of its fields."""
+    """(21,) the values of ``Light`` for one frame, in the order of its fields."""
     points = landmarks[list(SKIN_POINTS[part]), :2]
     centre, unit = light_frame(landmarks, part)
     height, width = image.shape[:2]
@@ -116,7 +121,21 @@ def _measure(
     middle = np.median(features, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(features - middle), axis=0), _LEAST_SPREAD)
     bridge = 0.0 if part == Part.MOUTH else bridge_contrast(image, landmarks)
-    return np.concatenate([gain.ravel(), _eyeball_gain(part, eyeball, image, landmarks), middle, spread, [bridge]])
+    eyeball_gain = _eyeball_gain(part, eyeball, image, landmarks)
+    soft = part_sharpness(part, image, landmarks)
+    return np.concatenate([gain.ravel(), eyeball_gain, middle, spread, [bridge], soft])
+
+
+def part_sharpness(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2,) sharpness of a part and the skin around it in a picture."""
+    height, width = image.shape[:2]
+    outline = cover_outline(part, landmarks)
+    box = Box.around(outline).pad(4).clip(width, height)
+    if not box.area:
+        return np.zeros(2)
+    region = np.zeros((box.height, box.width), np.uint8)
+    cv2.fillPoly(region, [np.round(outline - (box.left, box.top)).astype(np.int32)], 1)
+    return sharpness(cv2.cvtColor(image[box.slices], cv2.COLOR_RGB2GRAY).astype(np.float32) / 255, region > 0)
 
 
 def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from faceloom.geometry import colour, masks, pyramid, warp
 from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import lid_trust, part_layers
+from faceloom.geometry.sharpness import soften
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
@@ -144,9 +145,11 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     x = ((np.arange(box.left, box.right) - centre[0]) / unit).astype(np.float32)[None, :]
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
+    softer = light.sharpness - reference.sharpness_at(zoom)
     picture = target
     for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.lid_trust):
         looked_up = warp.sample_minified(reference.levels, layer.where, zoom)
+        looked_up = soften(looked_up, softer)
         lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x, y)
         picture = picture + layer.matte[..., None] * (lit - picture)
     matte = part_matte(reference.part, landmarks, reference.landmarks, box)

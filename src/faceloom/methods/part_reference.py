@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from faceloom.geometry import colour, masks, warp
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, face_scale
-from faceloom.methods.light import SKIN_POINTS, eyeball_colours
+from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness
 from faceloom.types import Box, Image, Part, Source
 
+ZOOMS = np.geomspace(0.25, 8.0, 11)
+"""Reference pixels per frame pixel at which the sharpness of a reference is measured."""
 _NOT_LIP = 15.0
 """Distance in CIE Lab (lightness at half weight) from the lip's own colour beyond which a pixel is tooth or gap."""
 
@@ -31,6 +33,13 @@ class PartReference:
     """(K, 3) colours at the part's skin points."""
     eyeball: NDArray[np.float64]
     """(2, 3) colours of the white of the eye, for eyes."""
+    sharpness: NDArray[np.float64]
+    """(Z, 2) sharpness when sampled at each of ``ZOOMS``."""
+
+    def sharpness_at(self, zoom: float) -> NDArray[np.float64]:
+        """(2,) sharpness of the part where one pixel of the frame is ``zoom`` pixels of the reference."""
+        where = np.log(np.clip(zoom, ZOOMS[0], ZOOMS[-1]))
+        return np.array([np.interp(where, np.log(ZOOMS), self.sharpness[:, band]) for band in range(2)])
 
 
 def cut_reference(part: Part, source: Source) -> PartReference:
@@ -45,7 +54,18 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     eyeball = eyeball_colours(part, image, local)
     if part == Part.MOUTH:
         image = lips_only(image, local)
-    return PartReference(part, local, warp.minified(image.astype(np.float32) / np.float32(255)), skin, eyeball)
+    levels = warp.minified(image.astype(np.float32) / np.float32(255))
+    sharp = np.stack([_sharpness_when_sampled(part, levels, local, zoom) for zoom in ZOOMS])
+    return PartReference(part, local, levels, skin, eyeball, sharp)
+
+
+def _sharpness_when_sampled(
+    part: Part, levels: list[NDArray[np.float32]], landmarks: NDArray[np.float64], zoom: float
+) -> NDArray[np.float64]:
+    height, width = (max(1, round(side / zoom)) for side in levels[0].shape[:2])
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32) * zoom, np.arange(height, dtype=np.float32) * zoom)
+    sampled = warp.sample_minified(levels, np.stack([x, y], axis=-1).astype(np.float32), zoom)
+    return part_sharpness(part, (sampled.clip(0, 1) * 255).round().astype(np.uint8), landmarks / zoom)
 
 
 def lips_only(image: Image, landmarks: NDArray[np.float64]) -> Image:
