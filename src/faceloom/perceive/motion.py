@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceloom.geometry import masks
+from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale
 from faceloom.perceive.flow import FlowPreset, OpticalFlow
 from faceloom.perceive.temporal_filter import run_ids
@@ -26,6 +27,11 @@ _LONGEST = 160
 _AGREE, _DISAGREE = 0.025, 0.06
 """Difference between a landmark's step and the flow's, in inter-ocular distances per frame, up to which the flow is
 believed and from which the landmark is (a closing lid, a lip that uncovers teeth: the skin seen is not the same)."""
+_NEAR, _FAR = 0.03, 0.06
+"""Distance between a landmark and where another frame's landmark has moved to, in inter-ocular distances, up to which
+that frame counts in full and from which it does not."""
+_EDGE_TOLERANCE = 0.3
+"""What lids, lips and irises are allowed of these four."""
 
 
 class MotionMeter:
@@ -105,7 +111,23 @@ def follow_motion(
     runs = run_ids(good, None, times)
     place = np.where(good[:, None, None], landmarks[..., :2], 0).astype(np.float64)
     scale = np.array([face_scale(points) if ok else 1.0 for points, ok in zip(landmarks, good, strict=True)])
-    step = _believed_steps(place, motion.astype(np.float64), scale)
+    steady = _follow(place, motion.astype(np.float64), runs, scale)
+    for anchors, edges in _EDGES:
+        # Lids and lips close over what the flow follows. So they are steadied relative to the skin that carries
+        # them, and only as far as they agree with the flow much better than skin has to.
+        origin = place[:, anchors].mean(axis=1, keepdims=True)
+        carried = motion[:, anchors].astype(np.float64).mean(axis=1, keepdims=True)
+        local = _follow(place[:, edges] - origin, motion[:, edges] - carried, runs, scale * _EDGE_TOLERANCE)
+        steady[:, edges] = local + steady[:, anchors].mean(axis=1, keepdims=True)
+    output[good, :, :2] = steady[good]
+    return output
+
+
+def _follow(
+    place: NDArray[np.float64], motion: NDArray[np.float64], runs: NDArray[np.int64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Positions (T, N, 2) averaged along the motion; ``scale`` (T,) is what tolerances are shares of."""
+    step = _believed_steps(place, motion, scale)
     total, weight = place.copy(), np.ones(place.shape[:2])
     for direction in (1, -1):
         path = np.zeros_like(place)
@@ -114,13 +136,13 @@ def follow_motion(
             # The step into frame u is step[u]: forwards it is added on the way there, backwards it is undone.
             path += direction * _shifted(step, runs, offset if direction > 0 else 1 - offset)[0]
             moved = there - path
-            apart = np.linalg.norm(moved - place, axis=-1) / scale[:, None]
-            share = np.exp(-0.5 * (offset / _SIGMA) ** 2) * masks.smoothstep(apart.astype(np.float32), 0.06, 0.03)
+            apart = (np.linalg.norm(moved - place, axis=-1) / scale[:, None]).astype(np.float32)
+            share = np.exp(-0.5 * (offset / _SIGMA) ** 2) * masks.smoothstep(apart, _FAR, _NEAR)
             share = np.where(same[:, None], share, 0.0)
             total += share[..., None] * np.where(same[:, None, None], moved, 0.0)
             weight += share
-    output[good, :, :2] = (total / weight[..., None])[good]
-    return output
+    averaged: NDArray[np.float64] = total / weight[..., None]
+    return averaged
 
 
 def _believed_steps(
@@ -130,9 +152,10 @@ def _believed_steps(
     own = np.zeros_like(place)
     own[1:] = place[1:] - place[:-1]
     difference = np.where(np.isfinite(motion), motion - own, 0.0)
-    apart = np.linalg.norm(difference, axis=-1) / scale[:, None]
-    trust = masks.smoothstep(apart.astype(np.float32), _DISAGREE, _AGREE)
-    return own + trust[..., None] * difference
+    apart = (np.linalg.norm(difference, axis=-1) / scale[:, None]).astype(np.float32)
+    trust = masks.smoothstep(apart, _DISAGREE, _AGREE)
+    believed: NDArray[np.float64] = own + trust[..., None] * difference
+    return believed
 
 
 def _shifted(
@@ -144,3 +167,18 @@ def _shifted(
     index = index.clip(0, len(values) - 1)
     same = inside & (runs[index] == runs) & (runs >= 0)
     return values[index], same
+
+
+_EDGES: tuple[tuple[list[int], list[int]], ...] = (
+    (
+        [*t.LEFT_EYE_CORNERS, *t.LEFT_UNDER_BROW, *t.LEFT_UNDER_EYE, *t.LEFT_LOWER_LID_SKIN],
+        [*t.LEFT_EYE_RING, *t.LEFT_IRIS],
+    ),
+    (
+        [*t.RIGHT_EYE_CORNERS, *t.RIGHT_UNDER_BROW, *t.RIGHT_UNDER_EYE, *t.RIGHT_LOWER_LID_SKIN],
+        [*t.RIGHT_EYE_RING, *t.RIGHT_IRIS],
+    ),
+    ([*t.UPPER_LIP_OUTER, *t.UPPER_LIP_SKIN], [*t.UPPER_LIP_MIDDLE, *t.UPPER_LIP_INNER]),
+    ([*t.LOWER_LIP_OUTER, *t.LOWER_LIP_SKIN], [*t.LOWER_LIP_MIDDLE[1:-1], *t.LOWER_LIP_INNER[1:-1]]),
+)
+"""Skin that carries an edge of the face, and the edge."""
