@@ -84,7 +84,7 @@ def lights(
     seen = np.array([face is not None for face in faces])
     if not seen.any():
         return [None] * len(faces)
-    rows = np.zeros((len(faces), 21))
+    rows = np.zeros((len(faces), 22))
     for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
         if face is not None:
             rows[i] = _measure(part, skin, eyeball, frame.image, face.landmarks.astype(np.float64))
@@ -95,11 +95,12 @@ def lights(
 def _light(row: NDArray[np.float64]) -> Light:
     return Light(
         skin=row[:9].reshape(3, 3),
-        eyeball=np.vstack([row[9:12], np.zeros((2, 3))]),
-        skin_mean=row[12:15],
-        skin_spread=row[15:18],
-        glasses=float(masks.smoothstep(row[18], 0.08, 0.12)),
-        sharpness=row[19:],
+        # The gain comes weighted with the trust in it, so a blink takes it from the open eyes before and after.
+        eyeball=np.vstack([row[9:12] / max(row[12], 0.02), np.zeros((2, 3))]),
+        skin_mean=row[13:16],
+        skin_spread=row[16:19],
+        glasses=float(masks.smoothstep(row[19], 0.08, 0.12)),
+        sharpness=row[20:],
     )
 
 
@@ -110,7 +111,7 @@ def _measure(
     image: Image,
     landmarks: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(21,) the values of ``Light`` for one frame, in the order of its fields."""
+    """(22,) what ``_light`` makes a ``Light`` of, for one frame."""
     points = landmarks[list(SKIN_POINTS[part]), :2]
     centre, unit = light_frame(landmarks, part)
     height, width = image.shape[:2]
@@ -148,16 +149,17 @@ def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) ->
 def _eyeball_gain(
     part: Part, reference: NDArray[np.float64], image: Image, landmarks: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(3,) log gain that makes the whites of the eyes agree, trusted as far as the target's eye is open.
+    """(4,) log gain that makes the whites of the eyes agree, times the trust in it, and that trust.
 
-    Skin says little about an eyeball: people's skins differ more than the whites of their eyes.
+    Skin says little about an eyeball: people's skins differ more than the whites of their eyes. A closing eye shows
+    less and less of them.
     """
     if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
-        return np.zeros(3)
+        return np.array([0.0, 0.0, 0.0, 1.0])
     colours = eyeball_colours(part, image, landmarks)
     ratio = np.log(colours + 0.02).mean(axis=0) - np.log(reference + 0.02).mean(axis=0)
-    trust = float(masks.smoothstep(eye_openness(part, landmarks), 0.08, 0.2))
-    return np.clip(ratio, -0.7, 0.7) * trust
+    trust = float(masks.smoothstep(eye_openness(part, landmarks), 0.08, 0.2)) + 1e-3
+    return trust * np.append(np.clip(ratio, -0.7, 0.7), 1.0)
 
 
 def _white_points(part: Part, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
