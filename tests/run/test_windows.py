@@ -91,8 +91,8 @@ def test_memory_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("megabytes", "expected"),
-    [(1, 24), (5, 24), (1000, 4)],
+    [(1, 8), (5, 8), (1000, 2)],
 )
 def test_window_length_falls_with_the_size_of_frames(megabytes: int, expected: int) -> None:
     assert window_length(megabytes << 20, 3) == expected
-    assert 4 <= window_length((megabytes << 20) * 2, 3) <= expected
+    assert 2 <= window_length((megabytes << 20) * 2, 3) <= expected

@@ -143,7 +143,7 @@ def _alone(
     begin, times, frames = time.perf_counter(), StageTimes(), 0
     with open_clip(target, start=start, end=end) as clip, ClipWriter.like(clip, out, overwrite=True) as sink:
         with times("prepare"):
-            tracker = FaceTracker(Perception(store))
+            tracker = FaceTracker(Perception(store, threads=1))
         followed = ahead(_follow(clip, tracker, times), depth=4)
         try:
             for frame in followed:

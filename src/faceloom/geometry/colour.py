@@ -27,9 +27,16 @@ def sample_colours(image: Image, points: Points, sigma: float) -> NDArray[np.flo
     height, width = image.shape[:2]
     low = np.clip(np.floor(xy.min(axis=0)).astype(int) - margin, 0, [width - 1, height - 1])
     high = np.clip(np.ceil(xy.max(axis=0)).astype(int) + margin + 1, low + 1, [width, height])
-    patch = image[low[1] : high[1], low[0] : high[0]].astype(np.float32) / 255
-    blurred = cv2.GaussianBlur(patch, (0, 0), max(sigma, 0.3), borderType=cv2.BORDER_REPLICATE)
-    where = (xy - low).astype(np.float32)
+    patch = image[low[1] : high[1], low[0] : high[0]]
+    # A wide mean needs few pixels: blur a reduction by about the radius, whose box filter is half the blur.
+    factor = max(1, int(sigma / 1.5))
+    size = (max(1, patch.shape[1] // factor), max(1, patch.shape[0] // factor))
+    whole = patch[: size[1] * factor, : size[0] * factor]  # whole cells: OpenCV reduces those many times faster
+    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    ratio = np.array([whole.shape[1] / size[0], whole.shape[0] / size[1]])
+    rest = np.sqrt(max(sigma**2 - (factor**2 - 1) / 12, 0.09)) / factor
+    blurred = cv2.GaussianBlur(small, (0, 0), rest, borderType=cv2.BORDER_REPLICATE)
+    where = ((xy - low + 0.5) / ratio - 0.5).astype(np.float32)
     sampled = cv2.remap(
         blurred, where[None, :, 0], where[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,10 +67,20 @@ def part_matte(part: Part, target: Points, reference: Points | None, box: Box) -
         nose = list(t.NOSE_POINTS)
         moved = transform(fit_similarity(reference[nose], target[nose]), cover_outline(part, reference))
         mask = np.maximum(mask, masks.polygon_mask(masks.offset_outline(moved, grow * scale), box))
+    soft_mask = masks.blur(mask, soft * scale)
     # Inset, because hair and background begin a little inside the mesh's silhouette on a turned head.
     oval = masks.offset_outline(masks.outline(masks.Region.FACE_OVAL, target), -0.07 * scale)
+    if _deep_inside(oval, box, 0.06 * scale):
+        return soft_mask
     silhouette = masks.blur(masks.polygon_mask(oval, box), 0.02 * scale)
-    return np.minimum(masks.blur(mask, soft * scale), silhouette)
+    return np.minimum(soft_mask, silhouette)
+
+
+def _deep_inside(outline: NDArray[np.float64], box: Box, margin: float) -> bool:
+    """Whether all corners of ``box`` lie inside a convex outline by at least ``margin`` pixels."""
+    polygon = outline.astype(np.float32)
+    corners = ((box.left, box.top), (box.right, box.top), (box.left, box.bottom), (box.right, box.bottom))
+    return all(cv2.pointPolygonTest(polygon, corner, True) > margin for corner in corners)
 
 
 def core_matte(part: Part, landmarks: Points, box: Box) -> Matte:

@@ -77,9 +77,8 @@ def part_layers(part: Part, target: Points, reference: Points, box: Box, trust: 
 
 def mouth_layers(target: Points, reference: Points, box: Box) -> list[Layer]:
     """Both lips and the skin beside them; the opening between the inner lip lines is left to the target."""
-    upper = _spline_field(_UPPER_LIP, target, reference, box)
-    lower = _spline_field(_LOWER_LIP, target, reference, box)
-    where = _join(upper, lower, target, t.UPPER_LIP_INNER, t.LOWER_LIP_INNER, box)
+    lower_share = _share_of_lower(target, t.UPPER_LIP_INNER, t.LOWER_LIP_INNER, box)
+    where = _join(_UPPER_LIP, _LOWER_LIP, target, reference, lower_share, box)
     return [Layer(where, 1 - mouth_opening_matte(target, box))]
 
 
@@ -101,10 +100,9 @@ def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: f
     """Eyeball between the target's lids, then both lids over it; ``trust`` as in ``part_layers``."""
     trust = lid_trust(part, target, reference) if trust is None else trust
     left = part == Part.LEFT_EYE
-    upper = _spline_field(_lid_controls(left, upper=True), target, reference, box)
-    lower = _spline_field(_lid_controls(left, upper=False), target, reference, box)
     upper_line, lower_line = (t.LEFT_UPPER_LID, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)
-    lids = _join(upper, lower, target, upper_line, lower_line, box)
+    lower_share = _share_of_lower(target, upper_line, lower_line, box)
+    lids = _join(_lid_controls(left, True), _lid_controls(left, False), target, reference, lower_share, box)
     opening = eye_opening_matte(part, target, box)
     ball = _affine_field(_iris_similarity(part, target, reference), box)
     # Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are right, and a
@@ -227,14 +225,22 @@ def _direction(points: Points, pair: t.Indices) -> NDArray[np.float64]:
 
 
 def _join(
-    upper: NDArray[np.float32],
-    lower: NDArray[np.float32],
-    landmarks: Points,
-    upper_line: t.Indices,
-    lower_line: t.Indices,
-    box: Box,
+    upper: t.Indices, lower: t.Indices, target: Points, reference: Points, lower_share: Matte, box: Box
 ) -> NDArray[np.float32]:
-    """One map from two: ``upper`` above the line midway between two facing lines, ``lower`` below it.
+    """One map from two thin-plate maps, given by their control points; each is evaluated only where it counts."""
+    where = np.zeros((box.height, box.width, 2), np.float32)
+    for controls, share in ((upper, 1 - lower_share), (lower, lower_share)):
+        rows = np.flatnonzero(share.any(axis=1))
+        if not rows.size:
+            continue
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        band = Box(box.left, box.top + top, box.right, box.top + bottom)
+        where[top:bottom] += share[top:bottom, :, None] * _spline_field(controls, target, reference, band)
+    return where
+
+
+def _share_of_lower(landmarks: Points, upper_line: t.Indices, lower_line: t.Indices, box: Box) -> Matte:
+    """How much the lower of two maps counts: 0 above the line midway between two facing lines, 1 below it.
 
     The lines run from corner to corner. Between the corners the change is sharp (less than a pixel); beyond them
     both maps describe the same skin, and the change widens with the distance to the corner.
@@ -256,5 +262,5 @@ def _join(
     height = np.interp(along.ravel(), local[order, 0], local[order, 1]).reshape(along.shape)
     beyond = np.maximum(np.maximum(-along, along - length), 0)
     width = 0.4 + 0.6 * beyond
-    part_of_lower = np.clip((across - height) / (2 * width) + 0.5, 0, 1).astype(np.float32)[..., None]
-    return upper + part_of_lower * (lower - upper)
+    share: Matte = np.clip((across - height) / (2 * width) + 0.5, 0, 1).astype(np.float32)
+    return share

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
@@ -11,18 +12,16 @@ from numpy.typing import NDArray
 
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
-from faceloom.geometry.glasses import bridge_contrast
 from faceloom.geometry.partcover import cover_outline, eye_openness, face_scale
 from faceloom.geometry.sharpness import sharpness
+from faceloom.methods.face_look import FaceLooks
+from faceloom.methods.memo import FrameMemo
 from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Box, Face, Frame, Image, Part, Points
 
 SMOOTHING_RADIUS = 4
 """Frames on each side that the smoothing of gains looks at."""
 _SMOOTHING_SIGMA = 2.0
-_PATCH = 0.05
-"""Radius of the patch of skin around a landmark whose mean colour counts, in inter-ocular distances."""
-
 _LEAST_SPREAD = np.array([0.25, 0.09, 0.09])
 """Deviations of skin features below which a face is more even than wrinkles, pores and shading allow."""
 
@@ -66,30 +65,48 @@ def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], flo
     return np.asarray(landmarks, np.float64)[list(SKIN_POINTS[part]), :2].mean(axis=0), face_scale(landmarks)
 
 
-def lights(
-    part: Part,
-    skin: NDArray[np.float64],
-    eyeball: NDArray[np.float64],
-    frames: Sequence[Frame],
-    faces: Sequence[Face | None],
-) -> list[Light | None]:
-    """Gains of one part for every frame of a window, smoothed in time without lag; None where no face is seen.
+@dataclass(frozen=True, eq=False)
+class LightMeter:
+    """Measures the light for one part of a reference in the frames of a clip.
 
-    Args:
-        part: which part.
-        skin: (K, 3) the reference's colours at ``SKIN_POINTS[part]``.
-        eyeball: (2, 3) the reference's colours of the white of the eye.
-        frames: the window's frames; faces: the face in each.
+    part     which part.
+    skin     (K, 3) the reference's colours at ``SKIN_POINTS[part]``.
+    eyeball  (2, 3) the reference's colours of the white of the eye.
+    looks    the clip's faces.
     """
-    seen = np.array([face is not None for face in faces])
-    if not seen.any():
-        return [None] * len(faces)
-    rows = np.zeros((len(faces), 22))
-    for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
-        if face is not None:
-            rows[i] = _measure(part, skin, eyeball, frame.image, face.landmarks.astype(np.float64))
-    smooth = smooth_parameters(rows, seen, radius=SMOOTHING_RADIUS, sigma=_SMOOTHING_SIGMA)
-    return [_light(row) if ok else None for row, ok in zip(smooth, seen, strict=True)]
+
+    part: Part
+    skin: NDArray[np.float64]
+    eyeball: NDArray[np.float64]
+    looks: FaceLooks
+    _memo: FrameMemo[NDArray[np.float64]] = field(default_factory=FrameMemo)
+
+    def lights(self, frames: Sequence[Frame], faces: Sequence[Face | None]) -> list[Light | None]:
+        """Light for every frame of a window, smoothed in time without lag; None where no face is seen."""
+        seen = np.array([face is not None for face in faces])
+        if not seen.any():
+            return [None] * len(faces)
+        self._memo.forget_before(frames[0].index)
+        rows = np.zeros((len(faces), 22))
+        for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
+            if face is not None:
+                rows[i] = self._memo.get(face.track, frame.index, partial(self._measure, frame, face))
+        smooth = smooth_parameters(rows, seen, radius=SMOOTHING_RADIUS, sigma=_SMOOTHING_SIGMA)
+        return [_light(row) if ok else None for row, ok in zip(smooth, seen, strict=True)]
+
+    def _measure(self, frame: Frame, face: Face) -> NDArray[np.float64]:
+        """(22,) what ``_light`` makes a ``Light`` of, for one frame."""
+        part, landmarks = self.part, face.landmarks.astype(np.float64)
+        points, look = list(SKIN_POINTS[part]), self.looks.of(frame, face)
+        centre, unit = light_frame(landmarks, part)
+        colours, weights = look.colours[points], np.where(look.inside[points], 1.0, 1e-3)
+        gain = colour.fit_gain(self.skin, colours, (landmarks[points, :2] - centre) / unit, weights)
+        features = colour.skin_features(colours).astype(np.float64)
+        middle = np.median(features, axis=0)
+        spread = np.maximum(1.4826 * np.median(np.abs(features - middle), axis=0), _LEAST_SPREAD)
+        eyeball_gain = _eyeball_gain(part, self.eyeball, frame.image, landmarks)
+        soft = part_sharpness(part, frame.image, landmarks)
+        return np.concatenate([gain.ravel(), eyeball_gain, middle, spread, [look.bridge], soft])
 
 
 def _light(row: NDArray[np.float64]) -> Light:
@@ -102,29 +119,6 @@ def _light(row: NDArray[np.float64]) -> Light:
         glasses=float(masks.smoothstep(row[19], 0.08, 0.12)),
         sharpness=row[20:],
     )
-
-
-def _measure(
-    part: Part,
-    skin: NDArray[np.float64],
-    eyeball: NDArray[np.float64],
-    image: Image,
-    landmarks: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """(22,) what ``_light`` makes a ``Light`` of, for one frame."""
-    points = landmarks[list(SKIN_POINTS[part]), :2]
-    centre, unit = light_frame(landmarks, part)
-    height, width = image.shape[:2]
-    inside = (points >= 0).all(axis=1) & (points[:, 0] < width) & (points[:, 1] < height)
-    colours = colour.sample_colours(image, points, _PATCH * face_scale(landmarks))
-    gain = colour.fit_gain(skin, colours, (points - centre) / unit, np.where(inside, 1.0, 1e-3))
-    features = colour.skin_features(colours).astype(np.float64)
-    middle = np.median(features, axis=0)
-    spread = np.maximum(1.4826 * np.median(np.abs(features - middle), axis=0), _LEAST_SPREAD)
-    bridge = 0.0 if part == Part.MOUTH else bridge_contrast(image, landmarks)
-    eyeball_gain = _eyeball_gain(part, eyeball, image, landmarks)
-    soft = part_sharpness(part, image, landmarks)
-    return np.concatenate([gain.ravel(), eyeball_gain, middle, spread, [bridge], soft])
 
 
 def part_sharpness(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

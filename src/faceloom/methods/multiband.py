@@ -22,7 +22,8 @@ from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import lid_trust, part_layers
 from faceloom.geometry.sharpness import soften
-from faceloom.methods.light import SMOOTHING_RADIUS, Light, light_frame, lights
+from faceloom.methods.face_look import FaceLooks
+from faceloom.methods.light import SMOOTHING_RADIUS, Light, LightMeter, light_frame
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
 from faceloom.perceive.temporal_filter import smooth_parameters
@@ -56,7 +57,12 @@ class Multiband:
     def prepare(self, sources: Mapping[Attribute, Source]) -> list[Job]:
         """Cut out, clean and measure the parts, in the order in which they are blended."""
         chosen = {part: source for attribute, source in sources.items() for part in attribute.parts}
-        return [Job(cut_reference(part, chosen[part]), CoverWatch(part)) for part in _ORDER if part in chosen]
+        references = [cut_reference(part, chosen[part]) for part in _ORDER if part in chosen]
+        looks = FaceLooks()
+        return [
+            Job(ref, LightMeter(ref.part, ref.skin, ref.eyeball, looks), CoverWatch(ref.part, looks), looks)
+            for ref in references
+        ]
 
     def apply(self, window: Window, faces: Sequence[Face | None], prepared: list[Job]) -> list[list[Patch]]:
         """See ``Method.apply``."""
@@ -84,12 +90,15 @@ class Job:
     """One part to transfer through a clip."""
 
     reference: PartReference
+    meter: LightMeter
     watch: CoverWatch
+    looks: FaceLooks
 
     def plan(self, window: Window, faces: Sequence[Face | None]) -> list[Plan | None]:
         """Light and cover of the part in every frame of a window; None where there is no face."""
         ref = self.reference
-        gains = lights(ref.part, ref.skin, ref.eyeball, window.frames, faces)
+        self.looks.forget_before(window.frames[0].index)
+        gains = self.meter.lights(window.frames, faces)
         covered = self.watch.covered(window.frames, faces, window.core)
         trusts = self._lid_trusts(faces)
         return [

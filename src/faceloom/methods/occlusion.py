@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale
+from faceloom.methods.face_look import FaceLooks
 from faceloom.methods.light import SKIN_POINTS, SMOOTHING_RADIUS
+from faceloom.methods.memo import FrameMemo
 from faceloom.perceive.temporal_filter import smooth_parameters
-from faceloom.types import Box, Face, Frame, Image, Matte, Part
+from faceloom.types import Box, Face, Frame, Matte, Part
 
 _ON_PART: dict[Part, tuple[int, ...]] = {
     Part.MOUTH: (40, 39, 37, 0, 267, 269, 270, 91, 181, 84, 17, 314, 405, 321, 73, 11, 303, 180, 16, 404),
@@ -61,8 +64,9 @@ class CoverWatch:
     """Watches one part of every person in a clip. Frames must come in order; windows may overlap by their context."""
 
     part: Part
+    looks: FaceLooks
     _looks: dict[int, _Look] = field(default_factory=dict)
-    _recent: dict[int, dict[int, NDArray[np.float64]]] = field(default_factory=dict)
+    _past: FrameMemo[NDArray[np.float64]] = field(default_factory=FrameMemo)
 
     @property
     def points(self) -> list[int]:
@@ -79,38 +83,27 @@ class CoverWatch:
         seen = [face for face in faces if face is not None]
         if not seen:
             return [None] * len(faces)
-        person = seen[0].track
-        start, stop, _ = core.indices(len(frames))
-        recent = self._recent.setdefault(person, {})
+        stop = core.indices(len(frames))[1]
+        self._past.forget_before(frames[0].index)
         raw: dict[int, NDArray[np.float64]] = {}
-        look = self._looks.get(person)
+        ahead: _Look | None = None
         for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
-            if i == stop and look is not None:
-                self._looks[person], look = look, look.copy()
             if face is None:
                 continue
-            if i < start and frame.index in recent:
-                raw[i] = recent[frame.index]
-                continue
-            features = self._features(frame.image, face)
-            if look is None:
-                look = _Look(features, np.zeros_like(features))
-            raw[i] = self._compare(look, features)
-        if stop == len(frames) and look is not None:
-            self._looks[person] = look
-        self._recent[person] = {
-            frames[i].index: raw[i] for i in range(max(start, stop - SMOOTHING_RADIUS), stop) if i in raw
-        }
+            features = self._features(frame, face)
+            look = self._looks.setdefault(face.track, _Look(features, np.zeros_like(features)))
+            if i < stop:
+                raw[i] = self._past.get(face.track, frame.index, partial(self._compare, look, features))
+            else:
+                # Frames to come are compared with a copy: they enter the memory when their turn comes.
+                ahead = look.copy() if ahead is None else ahead
+                raw[i] = self._compare(ahead, features)
         return self._smooth(raw, len(frames))
 
-    def _features(self, image: Image, face: Face) -> NDArray[np.float64]:
+    def _features(self, frame: Frame, face: Face) -> NDArray[np.float64]:
         """(K, 3) features of the points, relative to the face's skin in the same frame."""
-        landmarks = face.landmarks.astype(np.float64)
-        sigma = 0.03 * face_scale(landmarks)
-        colours = colour.sample_colours(image, landmarks[[*self.points, *_ALL_OVER], :2], sigma)
-        features = colour.skin_features(colours).astype(np.float64)
-        count = len(self.points)
-        return features[:count] - np.median(features[count:], axis=0)
+        features = colour.skin_features(self.looks.of(frame, face).colours).astype(np.float64)
+        return features[self.points] - np.median(features[list(_ALL_OVER)], axis=0)
 
     def _compare(self, look: _Look, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Covered points of one frame; updates ``look`` with those that are not."""

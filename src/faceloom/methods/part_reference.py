@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.geometry import colour, masks, warp
+from faceloom.geometry import masks, warp
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, face_scale
+from faceloom.methods.face_look import look_at
 from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness
 from faceloom.types import Box, Image, Part, Source
 
@@ -50,7 +51,7 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     box = Box.around(cover_outline(part, landmarks)).pad(int(scale) + 8).clip(width, height)
     local = landmarks - (box.left, box.top, 0)
     image = np.ascontiguousarray(source.image[box.slices])
-    skin = colour.sample_colours(image, local[list(SKIN_POINTS[part])], 0.05 * scale)
+    skin = look_at(image, local).colours[list(SKIN_POINTS[part])]
     eyeball = eyeball_colours(part, image, local)
     if part == Part.MOUTH:
         image = lips_only(image, local)

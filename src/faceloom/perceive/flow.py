@@ -25,10 +25,21 @@ class FlowPreset(Enum):
 
 
 class OpticalFlow:
-    """Where each pixel of one picture is in another."""
+    """Where each pixel of one picture is in another.
 
-    def __init__(self, preset: FlowPreset = FlowPreset.MEDIUM) -> None:
+    preset        time against detail.
+    patch_stride  pixels between the patches that are matched; None for the preset's.
+    refinements   variational iterations on each scale; None for the preset's.
+    """
+
+    def __init__(
+        self, preset: FlowPreset = FlowPreset.MEDIUM, *, patch_stride: int | None = None, refinements: int | None = None
+    ) -> None:
         self._method = cv2.DISOpticalFlow.create(preset.value)
+        if patch_stride is not None:
+            self._method.setPatchStride(patch_stride)
+        if refinements is not None:
+            self._method.setVariationalRefinementIterations(refinements)
 
     def flow(self, a: Image, b: Image) -> NDArray[np.float32]:
         """(H, W, 2) float32 displacements from ``a`` to ``b``, pixels.

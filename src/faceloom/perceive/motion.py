@@ -37,8 +37,9 @@ _EDGE_TOLERANCE = 0.3
 class MotionMeter:
     """Optical flow under the landmarks of every face of a clip; give it every frame in order."""
 
-    def __init__(self, preset: FlowPreset = FlowPreset.MEDIUM) -> None:
-        self._flow = OpticalFlow(preset)
+    def __init__(self) -> None:
+        # Half the time of the preset, at the same warping error of an edit.
+        self._flow = OpticalFlow(FlowPreset.MEDIUM, patch_stride=5, refinements=1)
         self._image: Image | None = None
         self._faces: dict[int, Face] = {}
 

@@ -87,7 +87,8 @@ def edit_clip(
     clip = open_clip(target, start=settings.start, end=settings.end, allow_partial=settings.allow_partial)
     with clip, _open_sink(clip, out, settings, provenance(recipe, method_class.name)) as sink:
         store.ensure(weights)
-        perception = Perception(store)
+        # One thread: a second one makes a landmark a little faster and everything beside it slower.
+        perception = Perception(store, threads=1)
         with times("prepare"):
             sources, report.warnings = load_sources(recipe, perception)
             prepared = method.prepare(sources)
@@ -141,7 +142,8 @@ class _Run:
         """Read, perceive, edit and write every frame. Returns the damage met on the way instead of raising it."""
         selector, frames = Selector(self.recipe.face), _UntilDamage(clip)
         length = settings.window or window_length(clip.info.frame_bytes, self.method.context)
-        seen = ahead(self._perceive(frames), depth=4)
+        # As many frames as a window takes, so that perception does not wait while a window is edited.
+        seen = ahead(self._perceive(frames), depth=length)
         try:
             for scene in scenes(seen, length, self.method.context):
                 chosen = selector.choose(scene)

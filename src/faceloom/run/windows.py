@@ -41,10 +41,11 @@ class Scene:
     tracks: dict[int, list[Face | None]]
 
 
-def window_length(frame_bytes: int, context: int, most: int = 24) -> int:
+def window_length(frame_bytes: int, context: int, most: int = 8) -> int:
     """Frames to edit per window: ``most``, or fewer when frames are so large that memory would suffer."""
-    fits = _MEMORY // max(1, frame_bytes) - 2 * context - STEADY_SUPPORT
-    return int(max(4, min(most, fits)))
+    # Twice: while one window is edited, as many frames wait to be the next.
+    fits = (_MEMORY // max(1, frame_bytes) - 2 * context - STEADY_SUPPORT) // 2
+    return int(max(2, min(most, fits)))
 
 
 def scenes(seen: Iterable[Seen], length: int, context: int) -> Iterator[Scene]:
