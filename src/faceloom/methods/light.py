@@ -16,15 +16,13 @@ from faceloom.geometry.partcover import cover_outline, eye_openness, face_scale
 from faceloom.geometry.sharpness import sharpness
 from faceloom.methods.face_look import FaceLooks
 from faceloom.methods.memo import FrameMemo
+from faceloom.methods.surround import skin_statistics
 from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Box, Face, Frame, Image, Part, Points
 
 SMOOTHING_RADIUS = 4
 """Frames on each side that the smoothing of gains looks at."""
 _SMOOTHING_SIGMA = 2.0
-_LEAST_SPREAD = np.array([0.25, 0.09, 0.09])
-"""Deviations of skin features below which a face is more even than wrinkles, pores and shading allow."""
-
 SKIN_POINTS: dict[Part, tuple[int, ...]] = {
     Part.MOUTH: (
         165, 167, 164, 393, 391, 92, 322, 206, 426, 216, 436, 43, 273, 106, 335, 182, 406, 83, 313, 18, 200, 201, 421,
@@ -101,9 +99,7 @@ class LightMeter:
         centre, unit = light_frame(landmarks, part)
         colours, weights = look.colours[points], np.where(look.inside[points], 1.0, 1e-3)
         gain = colour.fit_gain(self.skin, colours, (landmarks[points, :2] - centre) / unit, weights)
-        features = colour.skin_features(colours).astype(np.float64)
-        middle = np.median(features, axis=0)
-        spread = np.maximum(1.4826 * np.median(np.abs(features - middle), axis=0), _LEAST_SPREAD)
+        middle, spread = skin_statistics(colours)
         eyeball_gain = _eyeball_gain(part, self.eyeball, frame.image, landmarks)
         soft = part_sharpness(part, frame.image, landmarks)
         return np.concatenate([gain.ravel(), eyeball_gain, middle, spread, [look.bridge], soft])

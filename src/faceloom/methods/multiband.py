@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
 from faceloom.geometry.glasses import rims
-from faceloom.geometry.partcover import core_matte, face_scale, part_box, part_matte, visibility
+from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import lid_trust, part_layers
 from faceloom.geometry.sharpness import soften
 from faceloom.methods.face_look import FaceLooks
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, LightMeter, light_frame
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
+from faceloom.methods.surround import part_and_skin
 from faceloom.perceive.temporal_filter import smooth_parameters
-from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Image, Matte, Part, Patch, Source, Window
+from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
 
 _ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
 """Large parts first, so that small ones lie on top."""
@@ -160,7 +160,8 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
         looked_up = warp.sample_minified(reference.levels, layer.where, zoom)
         looked_up = soften(looked_up, softer)
         lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x, y)
-        picture = picture + layer.matte[..., None] * (lit - picture)
+        shown = layer.matte * warp.sample(reference.clean, layer.where) if layer.skin else layer.matte
+        picture = picture + shown[..., None] * (lit - picture)
     matte = part_matte(reference.part, landmarks, reference.landmarks, box)
     matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box)
     hidden = cover_matte(plan.points, plan.covered, landmarks, box)
@@ -176,18 +177,9 @@ def keep_what_is_not_skin(
     target: FloatImage, part: Part, landmarks: NDArray[np.float64], light: Light, box: Box
 ) -> Matte:
     """Factor for a part's matte: 1 on the part itself and on skin, 0 on hair, beard or glasses around it."""
-    core = core_matte(part, landmarks, box)
-    scale = face_scale(landmarks)
-    smooth = cv2.GaussianBlur(target, (0, 0), max(0.4, 0.008 * scale))
-    skin = masks.blur(colour.likeness(smooth, light.skin_mean, light.skin_spread), 0.010 * scale)
-    keep = core + (1 - core) * skin
+    keep = part_and_skin(target, part, landmarks, (light.skin_mean, light.skin_spread), box)
     if light.glasses > 0:
         picture = (target * np.float32(255) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
-        keep = keep * (
-            1 - np.float32(light.glasses) * rims(picture, landmarks - (box.left, box.top, 0), _whole(picture))
-        )
+        lines = rims(picture, landmarks - (box.left, box.top, 0), Box(0, 0, box.width, box.height))
+        keep = keep * (1 - np.float32(light.glasses) * lines)
     return keep
-
-
-def _whole(image: Image) -> Box:
-    return Box(0, 0, image.shape[1], image.shape[0])

@@ -13,7 +13,8 @@ from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, face_scale
 from faceloom.methods.face_look import look_at
 from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness
-from faceloom.types import Box, Image, Part, Source
+from faceloom.methods.surround import part_and_skin, skin_statistics
+from faceloom.types import Box, Image, Matte, Part, Source
 
 ZOOMS = np.geomspace(0.25, 8.0, 11)
 """Reference pixels per frame pixel at which the sharpness of a reference is measured."""
@@ -30,6 +31,8 @@ class PartReference:
     """(478, 3) pixels of ``levels[0]``."""
     levels: list[NDArray[np.float32]]
     """The picture around the part, float32 RGB in [0, 1], and its halvings."""
+    clean: Matte
+    """(H, W) of ``levels[0]``: 0 where hair or the like lies over the skin around the part."""
     skin: NDArray[np.float64]
     """(K, 3) colours at the part's skin points."""
     eyeball: NDArray[np.float64]
@@ -55,9 +58,11 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     eyeball = eyeball_colours(part, image, local)
     if part == Part.MOUTH:
         image = lips_only(image, local)
-    levels = warp.minified(image.astype(np.float32) / np.float32(255))
+    picture = image.astype(np.float32) / np.float32(255)
+    clean = part_and_skin(picture, part, local, skin_statistics(skin), Box(0, 0, box.width, box.height))
+    levels = warp.minified(picture)
     sharp = np.stack([_sharpness_when_sampled(part, levels, local, zoom) for zoom in ZOOMS])
-    return PartReference(part, local, levels, skin, eyeball, sharp)
+    return PartReference(part, local, levels, clean, skin, eyeball, sharp)
 
 
 def _sharpness_when_sampled(

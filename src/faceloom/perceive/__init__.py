@@ -6,6 +6,7 @@ from faceloom.perceive.detector import Detection, FaceDetector
 from faceloom.perceive.flow import FlowPreset, OpticalFlow
 from faceloom.perceive.identity import SAME_PERSON, FaceEmbedder, similarity
 from faceloom.perceive.landmarker import FaceLandmarker, LandmarkResult
+from faceloom.perceive.motion import MotionMeter, follow_motion
 from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.parse import FaceClass, FaceParser
 from faceloom.perceive.shots import ShotDetector
@@ -28,10 +29,12 @@ __all__ = [
     "FaceTracker",
     "FlowPreset",
     "LandmarkResult",
+    "MotionMeter",
     "OpticalFlow",
     "Perception",
     "ShotDetector",
     "YuNet",
+    "follow_motion",
     "occluder_matte",
     "perceive_image",
     "similarity",

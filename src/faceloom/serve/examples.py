@@ -10,7 +10,7 @@ from faceloom.errors import MediaError
 TARGET = "target.mp4"
 """The example clip: a synthetic person who turns the head, blinks and talks."""
 MOUTH = "portraits/person_17.jpg"
-EYES = "portraits/person_18.jpg"
+EYES = "portraits/person_04.jpg"
 """References that differ clearly from the person in the clip; see examples/README.md."""
 
 
