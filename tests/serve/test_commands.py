@@ -75,7 +75,12 @@ def test_quiet_is_quiet(tmp_path: Path, footage: Footage, references: References
     assert "16/16" not in result.stderr and "fps" not in result.stderr
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path, footage: Footage, references: References) -> None:
+@pytest.mark.parametrize(
+    ("number", "word", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "SIGTERM", 143)]
+)
+def test_an_interrupt_leaves_nothing(
+    tmp_path: Path, footage: Footage, references: References, number: int, word: str, code: int
+) -> None:
     target = write_video(tmp_path / "long.mkv", footage.shot(20) * 40, codec="libx264")
     run = subprocess.Popen(
         [str(COMMAND), "edit", str(target), "-o", "o.mkv", "-t", f"mouth={references.mouth}", "--codec", "ffv1"],
@@ -88,10 +93,10 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path, footage: Footage, reference
     while not (partial.exists() and partial.stat().st_size > 100_000):
         assert run.poll() is None and time.monotonic() < deadline, "the edit is under way before it is stopped"
         time.sleep(0.05)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     _, said = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert "interrupted" in said and "Traceback" not in said
+    assert run.returncode == code
+    assert word in said and "Traceback" not in said
     assert listing(tmp_path) == ["long.mkv"]
 
 

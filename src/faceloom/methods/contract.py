@@ -15,6 +15,8 @@ from faceloom.errors import RecipeError
 from faceloom.types import Attribute, Face, Patch, Source, Window
 
 GROUP = "faceloom.methods"
+_PREFERRED = ("multiband",)
+"""Methods to choose from first when a recipe names none; the others follow in alphabetical order."""
 
 
 class Method(Protocol):
@@ -75,7 +77,7 @@ def _load() -> tuple[dict[str, type[Method]], dict[str, str]]:
 
 
 def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Method]:
-    """The method called ``name``, or the first that takes all ``attributes``.
+    """The method called ``name``, or the preferred one of those that take all ``attributes``.
 
     Raises:
         RecipeError: no such method, or it cannot take what is asked for.
@@ -90,10 +92,15 @@ def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Met
         if missing:
             raise RecipeError(f"method '{name}' cannot take {_listed(missing)}; see `faceloom methods` for what can")
         return methods[name]
-    for method in methods.values():
+    for method in sorted(methods.values(), key=_preference):
         if wanted <= method.takes:
             return method
     raise RecipeError(f"no installed method takes {_listed(wanted)} at once; see `faceloom methods`")
+
+
+def _preference(method: type[Method]) -> tuple[int, str]:
+    rank = _PREFERRED.index(method.name) if method.name in _PREFERRED else len(_PREFERRED)
+    return rank, method.name
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -155,13 +155,17 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
     softer = light.sharpness - reference.sharpness_at(zoom)
-    picture = target
+    picture = target.copy()
     for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.lid_trust):
-        looked_up = warp.sample_minified(reference.levels, layer.where, zoom)
-        looked_up = soften(looked_up, softer)
-        lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x, y)
-        shown = layer.matte * warp.sample(reference.clean, layer.where) if layer.skin else layer.matte
-        picture = picture + shown[..., None] * (lit - picture)
+        rows, columns = _extent(layer.matte)
+        where, shown = layer.where[rows, columns], layer.matte[rows, columns]
+        if not shown.size:
+            continue
+        looked_up = soften(warp.sample_minified(reference.levels, where, zoom), softer)
+        lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x[:, columns], y[rows])
+        if layer.skin:
+            shown = shown * warp.sample(reference.clean, where)
+        picture[rows, columns] += shown[..., None] * (lit - picture[rows, columns])
     matte = part_matte(reference.part, landmarks, reference.landmarks, box)
     matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box)
     hidden = cover_matte(plan.points, plan.covered, landmarks, box)
@@ -171,6 +175,14 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     # Low bands leak past the matte; the cover lets them fade within twice its reach and ends them exactly.
     cover = masks.smoothstep(matte, 0.004, 0.20)
     return pyramid.blend(target, picture, matte, levels), cover
+
+
+def _extent(matte: Matte) -> tuple[slice, slice]:
+    """Rows and columns outside which ``matte`` is 0."""
+    rows, columns = np.flatnonzero(matte.any(axis=1)), np.flatnonzero(matte.any(axis=0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def keep_what_is_not_skin(
