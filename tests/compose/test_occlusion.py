@@ -32,6 +32,31 @@ def test_a_crop_of_twice_the_size() -> None:
     assert (matte[4:36, :18] == 1).all() and (matte[4:36, 22:38] == 0).all()
 
 
+@pytest.mark.parametrize(("scale", "degrees"), [(1.0, 30), (2.5, -15), (0.7, 90)])
+def test_a_turned_crop(scale: float, degrees: float) -> None:
+    """A disc in the frame covers the same disc in the crop."""
+    angle = np.radians(degrees)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    crop = Crop(np.column_stack([linear, np.array([40.0, 40.0]) - linear @ (60.0, 50.0)]), 81, 81)
+    patch = Patch(np.zeros((81, 81, 3), np.float32), np.full((81, 81), 0.8, np.float32), crop)
+    box, radius = Box(20, 10, 100, 90), 12.0
+    y, x = np.mgrid[box.top : box.bottom, box.left : box.right]
+    occluder = (np.hypot(x - 66.0, y - 47.0) < radius).astype(np.float32)
+    matte = behind(patch, box, occluder).matte
+    centre = linear @ (6.0, -3.0) + 40
+    y, x = np.mgrid[:81, :81]
+    distance = np.hypot(x - centre[0], y - centre[1]) / scale
+    assert (matte[distance < radius - 2] == 0).all()
+    np.testing.assert_allclose(matte[distance > radius + 2], 0.8, atol=1e-6)
+
+
+def test_what_is_half_in_front_takes_half() -> None:
+    occluder = np.full((20, 30), 0.5, np.float32)
+    half = Patch(PATCH.image, 0.6 * FULL, PATCH.crop)
+    np.testing.assert_allclose(behind(half, Box(100, 50, 130, 70), occluder).matte, 0.3, atol=1e-6)
+    np.testing.assert_allclose(half.matte, 0.6, atol=1e-6, err_msg="the patch itself is not modified")
+
+
 @pytest.mark.parametrize(
     ("box", "occluder"),
     [(Box(0, 0, 30, 20), np.zeros((20, 30), np.float32)), (Box(5, 5, 5, 9), np.zeros((4, 0), np.float32))],

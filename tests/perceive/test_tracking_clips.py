@@ -56,8 +56,8 @@ def test_one_person_is_one_track_and_smoothing_keeps_the_face_alive(path: Path, 
     assert len(tracker.tracks()) <= 2  # some clips have a small picture in the corner
     raw = np.stack([found[0].landmarks for found in faces]).astype(np.float64)
     smooth = smooth_landmarks(raw, np.ones(len(raw), bool)).astype(np.float64)
-    calm = np.argsort(roughness(raw))[: len(raw) // 10]
-    assert roughness(smooth)[calm].mean() < 0.95 * roughness(raw)[calm].mean()  # lively heads have no calm frames
+    # Over all frames: choosing those in which the raw landmarks happen to be calm would favour the raw ones.
+    assert np.median(roughness(smooth)) < 0.95 * np.median(roughness(raw))
     for opening, tolerance in ((eye_opening, 0.05), (mouth_opening, 0.03)):
         before, after = opening(raw), opening(smooth)
         span = max(np.ptp(before), 0.25)  # a closed mouth has no span to keep

@@ -8,7 +8,9 @@ from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from faceloom.compose import paste
 from faceloom.media import open_clip, read_image
@@ -116,3 +118,12 @@ def edited(take: Mapping[Attribute, Source], frames: Sequence[Frame], faces: Seq
 def repainted(frame: Frame, image: Image) -> Frame:
     """The frame with another picture, as if it had been decoded so."""
     return replace(frame, image=image, native=None)
+
+
+def touched_by(patch: Patch) -> NDArray[np.bool_]:
+    """(512, 512) bool, the pixels of a frame of that size that a patch may touch; it must be a whole-pixel cut."""
+    touched = np.zeros((512, 512), bool)
+    assert patch.crop.offset is not None
+    left, top = patch.crop.offset
+    touched[top : top + patch.crop.height, left : left + patch.crop.width] = patch.matte > 0
+    return touched

@@ -51,6 +51,10 @@ class FaceLooks:
         """The look of ``face`` in ``frame``."""
         return self._memo.get(face.track, frame.index, partial(look_at, frame.image, face.landmarks.astype(np.float64)))
 
+    def forget(self, person: int) -> None:
+        """Drop everything of a person: another clip begins."""
+        self._memo.forget(person)
+
     def forget_before(self, index: int) -> None:
         """Drop frames before ``index``."""
         self._memo.forget_before(index)

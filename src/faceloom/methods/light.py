@@ -92,6 +92,10 @@ class LightMeter:
         smooth = smooth_parameters(rows, seen, radius=SMOOTHING_RADIUS, sigma=_SMOOTHING_SIGMA)
         return [_light(row) if ok else None for row, ok in zip(smooth, seen, strict=True)]
 
+    def forget(self, person: int) -> None:
+        """Drop everything of a person: another clip begins."""
+        self._memo.forget(person)
+
     def _measure(self, frame: Frame, face: Face) -> NDArray[np.float64]:
         """(22,) what ``_light`` makes a ``Light`` of, for one frame."""
         part, landmarks = self.part, face.landmarks.astype(np.float64)

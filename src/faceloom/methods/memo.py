@@ -21,6 +21,10 @@ class FrameMemo(Generic[Value]):
             known[index] = measure()
         return known[index]
 
+    def forget(self, person: int) -> None:
+        """Drop everything of a person: another clip begins, in which the number is somebody else's."""
+        self._values.pop(person, None)
+
     def forget_before(self, index: int) -> None:
         """Drop what no later window can ask for."""
         for person, known in list(self._values.items()):

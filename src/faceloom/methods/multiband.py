@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter1d
 
 from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
@@ -33,8 +34,8 @@ _ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEF
 """Large parts first, so that small ones lie on top."""
 _SMALLEST = 64
 """Pixels: a part that covers fewer is too small to see and to warp."""
-_LID_SIGMA = 2.5
-"""Frames: standard deviation of the temporal smoothing of ``lid_trust``."""
+_LID_REACH, _LID_RADIUS, _LID_SIGMA = 1, 3, 2.5
+"""Frames: reach of the temporal minimum of ``lid_trust``, reach of the Gaussian after it, and its deviation."""
 _CONFIDENCE = (0.5, 0.8)
 """Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
@@ -66,6 +67,10 @@ class Multiband:
 
     def apply(self, window: Window, faces: Sequence[Face | None], prepared: list[Job]) -> list[list[Patch]]:
         """See ``Method.apply``."""
+        if window.first:
+            for person in {face.track for face in faces if face is not None}:
+                for job in prepared:
+                    job.forget(person)
         per_job = [job.plan(window, faces) for job in prepared]
         core = range(*window.core.indices(len(window.frames)))
         patches = [_edit(window.frames[i], faces[i], [plans[i] for plans in per_job]) for i in core]
@@ -106,12 +111,22 @@ class Job:
             for light, cover, trust in zip(gains, covered, trusts, strict=True)
         ]
 
+    def forget(self, person: int) -> None:
+        """Drop everything measured of a person: another clip begins."""
+        for memory in (self.looks, self.meter, self.watch):
+            memory.forget(person)
+
     def _lid_trusts(self, faces: Sequence[Face | None]) -> list[float]:
-        """Smoothed in time, so that a blink does not switch between two people's lids from one frame to the next."""
+        """Smoothed in time, so that a blink does not switch between two people's lids from one frame to the next.
+
+        Smoothed from below: a blink of a single frame must not keep the trust of the open eyes around it.
+        """
         ref = self.reference
         seen = np.array([face is not None for face in faces])
-        raw = [[1.0 if face is None else lid_trust(ref.part, face.landmarks, ref.landmarks)] for face in faces]
-        return [float(row[0]) for row in smooth_parameters(raw, seen, radius=SMOOTHING_RADIUS, sigma=_LID_SIGMA)]
+        raw = np.array([1.0 if face is None else lid_trust(ref.part, face.landmarks, ref.landmarks) for face in faces])
+        least = minimum_filter1d(raw, 2 * _LID_REACH + 1, mode="nearest")
+        smooth = smooth_parameters(least[:, None], seen, radius=_LID_RADIUS, sigma=_LID_SIGMA)
+        return [float(value) for value in smooth[:, 0]]
 
 
 def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patch | None:

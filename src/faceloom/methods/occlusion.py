@@ -100,6 +100,11 @@ class CoverWatch:
                 raw[i] = self._compare(ahead, features)
         return self._smooth(raw, len(frames))
 
+    def forget(self, person: int) -> None:
+        """Drop everything of a person: another clip begins."""
+        self._looks.pop(person, None)
+        self._past.forget(person)
+
     def _features(self, frame: Frame, face: Face) -> NDArray[np.float64]:
         """(K, 3) features of the points, relative to the face's skin in the same frame."""
         features = colour.skin_features(self.looks.of(frame, face).colours).astype(np.float64)

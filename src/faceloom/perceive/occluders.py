@@ -7,10 +7,13 @@ import numpy as np
 from faceloom.geometry import masks
 from faceloom.geometry.partcover import face_scale
 from faceloom.perceive.parse import FaceClass, FaceParser
-from faceloom.types import Box, Face, Image, Matte
+from faceloom.types import Box, Face, Image, Matte, Part
 
-_IN_FRONT = (FaceClass.BACKGROUND, FaceClass.CLOTH, FaceClass.HAIR, FaceClass.HAT, FaceClass.EARRING)
+_IN_FRONT = [
+    int(kind) for kind in (FaceClass.BACKGROUND, FaceClass.CLOTH, FaceClass.HAIR, FaceClass.HAT, FaceClass.EARRING)
+]
 """Glasses are left out: the parser paints their lenses over the eyes behind them."""
+_OF_MOUTH = [int(kind) for kind in (FaceClass.MOUTH, FaceClass.UPPER_LIP, FaceClass.LOWER_LIP)]
 
 
 def occluder_matte(image: Image, face: Face, parser: FaceParser) -> tuple[Box, Matte]:
@@ -21,7 +24,10 @@ def occluder_matte(image: Image, face: Face, parser: FaceParser) -> tuple[Box, M
         the inter-ocular distance and 0 outside the face's oval.
     """
     box = face.box.clip(image.shape[1], image.shape[0])
-    classes = parser.parse(image, face.landmarks)[box.slices]
-    covered = np.isin(classes, [int(kind) for kind in _IN_FRONT]).astype(np.float32)
+    classes, scale = parser.parse(image, face.landmarks)[box.slices], face_scale(face.landmarks)
+    covered = np.isin(classes, _IN_FRONT)
     oval = masks.region_mask(masks.Region.FACE_OVAL, face.landmarks, box)
-    return box, masks.blur(covered * oval, 0.012 * face_scale(face.landmarks))
+    # A hand or a thing before the mouth is often taken for skin; but then the lips are missing where they must be.
+    lips = masks.polygon_mask(masks.offset_outline(masks.outline(Part.MOUTH, face.landmarks), -0.03 * scale), box)
+    no_lips = masks.dilate((lips * ~np.isin(classes, _OF_MOUTH)).astype(np.float32), 0.04 * scale)
+    return box, masks.blur(np.maximum(covered * oval, no_lips), 0.012 * scale)
