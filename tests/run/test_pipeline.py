@@ -241,7 +241,7 @@ def test_what_the_parser_sees_in_front_stays(
 ) -> None:
     pytest.importorskip("torch")
     store.ensure(FaceParser.weights)
-    hair = np.full((512, 512), FaceClass.SKIN, np.uint8)
+    hair = np.full((512, 512), FaceClass.UPPER_LIP, np.uint8)
     hair[:, :256] = FaceClass.HAIR
     monkeypatch.setattr(FaceParser, "parse", lambda self, image, landmarks: hair)
     target = tmp_path / "target.png"

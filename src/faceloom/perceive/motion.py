@@ -30,7 +30,7 @@ believed and from which the landmark is (a closing lid, a lip that uncovers teet
 _NEAR, _FAR = 0.03, 0.06
 """Distance between a landmark and where another frame's landmark has moved to, in inter-ocular distances, up to which
 that frame counts in full and from which it does not."""
-_EDGE_TOLERANCE = 0.3
+_EDGE_TOLERANCE = 0.22
 """What lids, lips and irises are allowed of these four."""
 
 
