@@ -6,6 +6,7 @@ They are not offered to users and know nothing of time: every frame is edited on
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -51,7 +52,7 @@ class _Reference:
     levels: list[NDArray[np.float32]]
 
 
-class _Baseline:
+class _Baseline(ABC):
     """What both baselines share: one still picture per part, every frame for itself."""
 
     takes: ClassVar[frozenset[Attribute]] = frozenset(a for a in Attribute if a.parts)
@@ -91,6 +92,7 @@ class _Baseline:
             image, cover = self._place(reference, landmarks, frame.image[box.slices], matte, box)
             yield Patch(image, cover * visible, Crop.cut(box))
 
+    @abstractmethod
     def _place(
         self,
         reference: _Reference,
@@ -100,7 +102,6 @@ class _Baseline:
         box: Box,
     ) -> tuple[FloatImage, NDArray[np.float32]]:
         """The reference's part over ``box`` and where it counts."""
-        raise NotImplementedError
 
 
 class UnwarpedPaste(_Baseline):
