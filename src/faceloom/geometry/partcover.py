@@ -95,11 +95,10 @@ def core_matte(part: Part, landmarks: Points, box: Box) -> Matte:
         upper, lower = (
             (t.LEFT_UPPER_LID_SKIN, t.LEFT_LOWER_LID_SKIN) if left else (t.RIGHT_UPPER_LID_SKIN, t.RIGHT_LOWER_LID_SKIN)
         )
-        points = np.asarray(landmarks, np.float64)[list(upper + lower[-2:0:-1]), :2]
-        grown = points
+        outline = np.asarray(landmarks, np.float64)[list(upper + lower[-2:0:-1]), :2]
     else:
-        grown = masks.offset_outline(cover_outline(part, landmarks), 0.02 * scale)
-    return masks.blur(masks.polygon_mask(grown, box), 0.015 * scale)
+        outline = masks.offset_outline(cover_outline(part, landmarks), 0.02 * scale)
+    return masks.blur(masks.polygon_mask(outline, box), 0.015 * scale)
 
 
 def part_box(part: Part, landmarks: Points, width: int, height: int) -> Box:

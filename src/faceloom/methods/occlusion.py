@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -68,7 +68,7 @@ class CoverWatch:
     _looks: dict[int, _Look] = field(default_factory=dict)
     _past: FrameMemo[NDArray[np.float64]] = field(default_factory=FrameMemo)
 
-    @property
+    @cached_property
     def points(self) -> list[int]:
         """Landmarks looked at."""
         return list(dict.fromkeys(_ON_PART[self.part] + SKIN_POINTS[self.part]))
