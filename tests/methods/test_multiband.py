@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+from support.multiband import CLOSED, CORAL, EVERYTHING, GREEN_EYED, SMILING, WHOLE, change, still
 from support.perceived import BLINK, Perceived, edited, patches, repainted, touched_by
 
 from faceloom.compose import paste
@@ -15,19 +15,7 @@ from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale, mouth_openness, part_box
 from faceloom.methods.multiband import Multiband
-from faceloom.types import Attribute, Box, Face, Frame, Image, Part, Source, Window
-
-WHOLE = Box(0, 0, 512, 512)
-CORAL, SMILING, CLOSED, GREEN_EYED = "person_17", "person_03", "person_05", "person_04"
-EVERYTHING = (Attribute.NOSE, Attribute.MOUTH, Attribute.EYEBROWS, Attribute.EYES)
-
-
-def still(image: Image) -> Frame:
-    return Frame(0, Fraction(0), image)
-
-
-def change(before: Image, after: Image) -> np.ndarray:
-    return np.abs(after.astype(int) - before).max(axis=2)
+from faceloom.types import Attribute, Face, Image, Part, Source, Window
 
 
 @pytest.fixture(scope="module")
