@@ -72,9 +72,11 @@ class FaceParser:
             raise FaceloomError(
                 "face parsing needs torch, which is not installed: pip install 'faceloom[torch]'"
             ) from error
+        from faceloom.nets.precision import has_bfloat16
+
         self._torch = torch
         self.device = torch.device(device)
-        self.bfloat16 = _has_bfloat16(self.device) if bfloat16 is None else bfloat16
+        self.bfloat16 = has_bfloat16(self.device) if bfloat16 is None else bfloat16
         self._net = _load(store).to(self.device)
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._deviation = torch.tensor(_DEVIATION, device=self.device).view(1, 3, 1, 1)
@@ -115,16 +117,3 @@ def _load(store: Store) -> BiSeNet:
     except RuntimeError as error:
         raise WeightsError(f"{path} does not fit the face parser: {error}") from error
     return net.eval()
-
-
-def _has_bfloat16(device: object) -> bool:
-    """Whether ``device`` multiplies bfloat16 natively."""
-    import torch
-
-    kind = getattr(device, "type", "")
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if kind != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # older torch cannot tell
-        return False
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
