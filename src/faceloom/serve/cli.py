@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from faceloom import __version__
 from faceloom.errors import FaceloomError
 from faceloom.serve import show
-from faceloom.serve.commands import demo, doctor, edit, inspect, methods, speed, weights
+from faceloom.serve.commands import benchmark, demo, doctor, edit, evaluate, inspect, methods, speed, train, weights
 
 
 class _Commands(TyperGroup):
@@ -42,6 +42,9 @@ app.add_typer(weights.app, name="weights")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("speed")(speed.speed)
+app.add_typer(benchmark.app, name="benchmark")
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(train.app, name="train")
 
 
 def _version(wanted: bool) -> None:
