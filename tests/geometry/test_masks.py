@@ -53,6 +53,26 @@ def test_the_area_is_that_of_the_shoelace_formula(radius, x, y, seed, reverse) -
     assert (mask[far] == 0).all() and mask.max() <= 1
 
 
+def test_several_polygons_at_once_are_as_one_by_one() -> None:
+    box = Box(10, 20, 70, 90)
+    polygons = [star(20, 40, 50), star(8, 5, 30, 1), star(30, 60, 95, 2), np.zeros((2, 2)), star(5, 40, -50)]
+    for together, points in zip(masks.polygon_masks(polygons, box), polygons, strict=True):
+        np.testing.assert_allclose(together, masks.polygon_mask(points, box), atol=1e-6)
+        assert together.shape == (70, 60) and together.dtype == np.float32
+    assert not any(mask.any() for mask in masks.polygon_masks(polygons[3:], box))
+    assert masks.polygon_masks([], box) == []
+
+
+def test_vertices_on_the_corners_of_pixels_are_no_special_case() -> None:
+    box = Box(0, 0, 12, 12)
+    points = np.array([[2.5, 1.5], [9.5, 1.5], [9.5, 4.5], [6.5, 4.5], [6.5, 8.5], [2.5, 8.5]])
+    expected = np.zeros((12, 12))
+    expected[2:5, 3:10] = 1
+    expected[2:9, 3:7] = 1
+    for turned in range(6):
+        np.testing.assert_allclose(masks.polygon_mask(np.roll(points, turned, axis=0), box), expected, atol=1e-6)
+
+
 def test_moving_by_a_sixteenth_of_a_pixel_changes_the_edge_by_as_much() -> None:
     square = np.array([[10.0, 10], [20, 10], [20, 20], [10, 20]])
     edges = [masks.polygon_mask(np.add(square, (i / 16, 0)), Box(0, 0, 32, 32))[15, 10] for i in range(8)]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from faceloom.errors import GeometryError
 from faceloom.geometry import masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale, part_box, part_matte
@@ -220,6 +221,14 @@ def test_a_shut_eye_shows_no_eyeball(part: Part, who: str, landmarks) -> None:
         assert eye_openness(part, shut) < 0.06
         (ball, _), _ = layers_of(part, *((shut, reference) if who == "target" else (target, shut)))
         assert not ball.matte.any()
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_an_eye_without_width_is_refused(value: float, landmarks) -> None:
+    points = landmarks[3].copy()
+    points[[33, 133]] = points[33] + value
+    with pytest.raises(GeometryError):
+        part_layers(Part.RIGHT_EYE, points, landmarks[4], part_box(Part.RIGHT_EYE, landmarks[3], 512, 512))
 
 
 def test_a_closing_eye_hides_the_eyeball_step_by_step(landmarks) -> None:

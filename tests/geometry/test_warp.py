@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from faceloom.geometry import warp
+from faceloom.types import Box
 
 
 def positions(height: int, width: int, dx: float = 0, dy: float = 0) -> np.ndarray:
@@ -12,6 +13,16 @@ def positions(height: int, width: int, dx: float = 0, dy: float = 0) -> np.ndarr
 
 def picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).random((height, width, 3), dtype=np.float32)
+
+
+def test_an_affine_field_is_the_matrix_at_every_pixel() -> None:
+    matrix, box = np.array([[0.9, -0.2, 7.5], [0.3, 1.1, -400.25]]), Box(600, 300, 640, 325)
+    field = warp.affine_field(matrix, box)
+    x, y = np.meshgrid(np.arange(600, 640), np.arange(300, 325))
+    assert field.shape == (25, 40, 2) and field.dtype == np.float32
+    np.testing.assert_allclose(field[..., 0], 0.9 * x - 0.2 * y + 7.5, atol=2e-4)
+    np.testing.assert_allclose(field[..., 1], 0.3 * x + 1.1 * y - 400.25, atol=2e-4)
+    assert warp.affine_field(matrix, Box(5, 5, 5, 9)).shape == (4, 0, 2)
 
 
 def test_integer_positions_are_exact() -> None:

@@ -1,6 +1,49 @@
 from __future__ import annotations
 
-from faceloom.methods.memo import FrameMemo
+from fractions import Fraction
+
+import numpy as np
+
+from faceloom.methods.memo import FrameMemo, Shots
+from faceloom.types import Frame, Window
+
+
+def window(pictures: list[np.ndarray], start: int, first: bool = False) -> Window:
+    """The last of ``pictures`` with the ``start`` ones before it as context."""
+    frames = [Frame(index, Fraction(index, 25), picture) for index, picture in enumerate(pictures)]
+    return Window(frames, slice(start, len(frames)), first)
+
+
+def pictures(count: int) -> list[np.ndarray]:
+    return [np.zeros((2, 2, 3), np.uint8) for _ in range(count)]
+
+
+class TestShots:
+    def test_everybody_is_new_once_a_shot(self) -> None:
+        shots, clip = Shots(), pictures(3)
+        opening, later = window(clip[:2], 0, first=True), window(clip, 2)
+        assert [shots.is_new_to(person, opening) for person in (1, 2)] == [True, True]
+        assert [shots.is_new_to(person, later) for person in (1, 2, 3)] == [False, False, True]
+        assert [shots.is_new_to(person, later) for person in (1, 2, 3)] == [False, False, False]
+
+    def test_after_a_cut_everybody_is_new(self) -> None:
+        shots = Shots()
+        for clip in (pictures(3), pictures(3)):
+            assert shots.is_new_to(1, window(clip[:2], 0))
+            assert not shots.is_new_to(1, window(clip, 2))
+
+    def test_who_comes_late_in_another_clip_is_new_there(self) -> None:
+        """The number was somebody else's in the clip before."""
+        shots = Shots()
+        for first in (True, True):
+            clip = pictures(3)
+            shots.is_new_to(1, window(clip[:2], 0, first))
+            assert shots.is_new_to(2, window(clip, 2))
+            assert not shots.is_new_to(2, window(clip, 2))
+
+    def test_the_same_clip_once_more_is_another_clip(self) -> None:
+        shots, clip = Shots(), pictures(2)
+        assert [shots.is_new_to(1, window(clip, 0, first=True)) for _ in range(3)] == [True] * 3
 
 
 def test_a_value_is_measured_once() -> None:

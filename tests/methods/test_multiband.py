@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -226,6 +227,21 @@ def test_one_preparation_serves_several_clips(count: int, perceived: Perceived) 
     method.apply(Window(frames, window, first=True), faces, prepared)
     again = method.apply(Window(dimmed, window, first=True), faces, prepared)
     for (one,), (other,) in zip(again, patches(take, dimmed, faces), strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.matte, other.matte)
+
+
+def test_who_comes_late_in_another_clip_is_somebody_else(perceived: Perceived) -> None:
+    """Person 2 of one clip and person 2 of the next, who comes after its first window, share nothing but the number."""
+    method, take = Multiband(), {Attribute.MOUTH: perceived.source(CORAL)}
+    frames = perceived.example.frames[:14]
+    two = [replace(face, track=2) for face in perceived.example.faces[:14]]
+    dimmed = [repainted(frame, (frame.image * 0.4).astype(np.uint8)) for frame in frames]
+    opening, later = Window(dimmed[:10], slice(0, 2), first=True), Window(dimmed, slice(2, 14))
+    used, fresh = method.prepare(take), method.prepare(take)
+    method.apply(Window(frames, slice(0, 14), first=True), two, used)
+    method.apply(opening, perceived.example.faces[:10], used)
+    for (one,), (other,) in zip(method.apply(later, two, used), method.apply(later, two, fresh), strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_array_equal(one.matte, other.matte)
 

@@ -43,7 +43,7 @@ def test_builtin_records_are_complete_and_distinct() -> None:
 
 def test_non_commercial_weights_are_not_called_permissive() -> None:
     for name, record in builtin_records().items():
-        restricted = any(word in record.licence for word in ("non-commercial", "research"))
+        restricted = any(word in record.licence for word in ("non-commercial", "research", "-NC-"))
         assert record.permissive is not restricted, name
 
 

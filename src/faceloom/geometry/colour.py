@@ -83,9 +83,11 @@ def apply_gain(
     image: FloatImage, gain: NDArray[np.float64], x: NDArray[np.float32], y: NDArray[np.float32]
 ) -> FloatImage:
     """Multiply ``image`` (H, W, 3) by the gain of ``fit_gain`` at positions ``x``, ``y`` (broadcast to (H, W))."""
-    tilt = [np.exp(gain[0, c] + gain[1, c] * x + gain[2, c] * y) for c in range(3)]
-    factor = np.stack(np.broadcast_arrays(*tilt), axis=-1).astype(np.float32)
-    return ((image + _FLOOR) * factor - _FLOOR).astype(np.float32)
+    level, by_x, by_y = gain.astype(np.float32)
+    factor = cv2.merge([np.exp(level[c] + by_x[c] * x) * np.exp(by_y[c] * y) for c in range(3)])
+    lit: FloatImage = (image + np.float32(_FLOOR)) * factor
+    lit -= np.float32(_FLOOR)
+    return lit
 
 
 def skin_features(colours: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -93,9 +95,7 @@ def skin_features(colours: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
     Hair differs from skin in the first, metal, cloth and most backgrounds in the other two.
     """
-    r, g, b = (np.log(np.maximum(colours[..., c], 0) + np.float32(_FLOOR)) for c in range(3))
-    y = np.log(np.maximum(colours @ np.array([0.30, 0.59, 0.11], colours.dtype), 0) + np.float32(_FLOOR))
-    return np.stack([y, r - g, b - g], axis=-1).astype(np.float32)
+    return np.stack(_features(*(colours[..., c] for c in range(3))), axis=-1).astype(np.float32)
 
 
 def likeness(image: FloatImage, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -105,10 +105,21 @@ def likeness(image: FloatImage, centre: NDArray[np.float64], spread: NDArray[np.
         image: (H, W, 3) float32 in [0, 1].
         centre, spread: (3,) mean and standard deviation of the skin's ``skin_features``.
     """
-    z = (skin_features(image) - centre.astype(np.float32)) / spread.astype(np.float32)
-    distance = np.sqrt(np.einsum("hwc,hwc->hw", z, z))
+    squared = np.zeros(image.shape[:2], np.float32)
+    for plane, middle, deviation in zip(_features(*cv2.split(image)), centre, spread, strict=True):
+        squared += ((plane - np.float32(middle)) * np.float32(1 / deviation)) ** 2
+    distance = np.sqrt(squared)
     s = np.clip((np.float32(4.5) - distance) / np.float32(2.0), 0, 1)
     return s * s * (3 - 2 * s)
+
+
+def _features(
+    red: NDArray[np.floating[Any]], green: NDArray[np.floating[Any]], blue: NDArray[np.floating[Any]]
+) -> list[NDArray[np.floating[Any]]]:
+    """The three ``skin_features`` of one plane of each colour."""
+    luminance = red * np.float32(0.30) + green * np.float32(0.59) + blue * np.float32(0.11)
+    y, r, g, b = (np.log(np.maximum(plane, 0) + np.float32(_FLOOR)) for plane in (luminance, red, green, blue))
+    return [y, r - g, b - g]
 
 
 def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -85,33 +85,50 @@ def polygon_mask(points: Points, box: Box) -> Matte:
 
     Raises:
         GeometryError: vertices that are not finite.
+    """
+    return polygon_masks([points], box)[0]
+
+
+def polygon_masks(polygons: Sequence[Points], box: Box) -> list[Matte]:
+    """``polygon_mask`` of several polygons over one box, in little more time than one.
 
     Source: signed-area accumulation, as font rasterisers do: cut every edge at the borders of the pixels, add each
     piece's height at its pixel (the share to its right there, the rest one further), and sum along the rows.
     """
-    a = np.asarray(points, np.float64)[:, :2] - (box.left - 0.5, box.top - 0.5)
-    if len(a) < 3 or box.area == 0:
-        return np.zeros((box.height, box.width), np.float32)
+    mattes = [np.zeros((box.height, box.width), np.float32) for _ in polygons]
+    filled = [k for k, points in enumerate(polygons) if len(points) >= 3]
+    if not filled or box.area == 0:
+        return mattes
+    a = np.concatenate([np.asarray(polygons[k], np.float64)[:, :2] for k in filled])
+    a = a - (box.left - 0.5, box.top - 0.5)
     if not np.isfinite(a).all():
         raise GeometryError("a polygon needs finite vertices; some are not numbers")
-    run = np.roll(a, -1, axis=0) - a
+    counts = np.array([len(polygons[k]) for k in filled])
+    ends = np.cumsum(counts)
+    following = np.arange(1, len(a) + 1)
+    following[ends - 1] = ends - counts
+    run = a[following] - a
     edge, start, end = _pieces(a, run, box)
     middle = a[edge] + (0.5 * (start + end))[:, None] * run[edge]
-    rise = (end - start) * run[edge, 1]
-    row, x = np.floor(middle[:, 1]), np.maximum(middle[:, 0], 0)
+    row, x, rise = np.floor(middle[:, 1]), np.maximum(middle[:, 0], 0), (end - start) * run[edge, 1]
     inside = (row >= 0) & (row < box.height) & (x < box.width)
-    row, x, rise = row[inside].astype(np.intp), x[inside], rise[inside]
-    column = x.astype(np.intp)
+    row, x, rise, edge = row[inside].astype(np.intp), x[inside], rise[inside], edge[inside]
+    # The rows that each polygon reaches, one polygon below the other, are one picture to sum up.
+    top, bottom = _rows_reached(a[:, 1], ends - counts, box.height)
+    below = np.cumsum(bottom - top)
+    column, stride = x.astype(np.intp), box.width + 1
     beyond = rise * (x - column)
-    stride = box.width + 1
-    at = row * stride + column
+    at = (np.repeat(below - bottom, counts)[edge] + row) * stride + column
     steps = np.bincount(
-        np.concatenate([at, at + 1]), np.concatenate([rise - beyond, beyond]), minlength=box.height * stride
+        np.concatenate([at, at + 1]), np.concatenate([rise - beyond, beyond]), minlength=int(below[-1]) * stride
     )
-    covered = np.abs(np.cumsum(steps.reshape(box.height, stride)[:, :-1], axis=1))
+    share = np.abs(np.cumsum(steps.reshape(-1, stride)[:, :-1], axis=1))
     # What rounding leaves of sums that cancel must not count as covered.
-    covered *= covered > 1e-9
-    return np.minimum(covered, 1, out=covered).astype(np.float32)
+    share *= share > 1e-9
+    np.minimum(share, 1, out=share)
+    for k, first, last, stop in zip(filled, top.tolist(), bottom.tolist(), below.tolist(), strict=True):
+        mattes[k][first:last] = share[stop - (last - first) : stop]
+    return mattes
 
 
 def line_mask(points: Points, width: float, box: Box) -> Matte:
@@ -126,11 +143,15 @@ def line_mask(points: Points, width: float, box: Box) -> Matte:
 def offset_outline(points: Points, distance: float) -> NDArray[np.float64]:
     """Move each vertex of a closed polygon outwards (inwards if negative) by ``distance`` along its normal."""
     p = np.asarray(points, np.float64)[:, :2]
-    tangent = np.roll(p, -1, axis=0) - np.roll(p, 1, axis=0)
-    normal = np.column_stack([tangent[:, 1], -tangent[:, 0]])
-    normal = normal / np.maximum(np.hypot(normal[:, 0], normal[:, 1]), 1e-9)[:, None]
-    area = 0.5 * float(np.sum(p[:, 0] * np.roll(p[:, 1], -1) - np.roll(p[:, 0], -1) * p[:, 1]))
-    return p + normal * (distance if area > 0 else -distance)
+    after = np.concatenate([p[1:], p[:1]])
+    tangent = after - np.concatenate([p[-1:], p[:-1]])
+    twice_area = float(p[:, 0] @ after[:, 1] - after[:, 0] @ p[:, 1])
+    length = np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)
+    moved = p.copy()
+    outward = (distance if twice_area > 0 else -distance) / length
+    moved[:, 0] += outward * tangent[:, 1]
+    moved[:, 1] -= outward * tangent[:, 0]
+    return moved
 
 
 def blur(mask: Matte, sigma: float) -> Matte:
@@ -167,29 +188,41 @@ def smoothstep(x: NDArray[np.float32] | float, low: float, high: float) -> NDArr
     return (s * s * (3 - 2 * s)).astype(np.float32)
 
 
+def _rows_reached(
+    y: NDArray[np.float64], starts: NDArray[np.intp], height: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First row that polygons reach and the one after the last; ``y`` of all vertices, polygons begin at ``starts``."""
+    top = np.minimum(np.maximum(np.floor(np.minimum.reduceat(y, starts)), 0), height)
+    bottom = np.maximum(np.minimum(np.floor(np.maximum.reduceat(y, starts)) + 1, height), top)
+    return top.astype(np.intp), bottom.astype(np.intp)
+
+
 def _pieces(
     start: NDArray[np.float64], run: NDArray[np.float64], box: Box
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Edges ``start + t run`` cut at the borders of the box's pixels: edge index, first t and last t of each piece."""
     count = len(run)
-    across, down = _crossings(start[:, 0], run[:, 0], box.width), _crossings(start[:, 1], run[:, 1], box.height)
-    edge = np.concatenate([np.arange(count), across[0], down[0]])
-    first = np.concatenate([np.zeros(count), across[1], down[1]])
-    order = np.lexsort((first, edge))
+    edge, passed = _crossings(start.T.ravel(), run.T.ravel(), np.repeat([box.width, box.height], count))
+    edge = np.concatenate([np.arange(count), edge % count])
+    first = np.concatenate([np.zeros(count), passed])
+    # One key orders by edge and then along it; doubled, so that rounding cannot reach the next edge.
+    order = np.argsort(2 * edge + first)
     edge, first = edge[order], first[order]
-    last = np.where(np.diff(edge, append=-1) == 0, np.append(first[1:], 1.0), 1.0)
+    last = np.ones(len(edge))
+    np.copyto(last[:-1], first[1:], where=edge[1:] == edge[:-1])
     return edge, first, last
 
 
 def _crossings(
-    start: NDArray[np.float64], run: NDArray[np.float64], size: int
+    start: NDArray[np.float64], run: NDArray[np.float64], size: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Where the coordinate ``start + t run`` of each edge passes the integers 0 to ``size``: edge index and t."""
-    low, high = np.minimum(start, start + run), np.maximum(start, start + run)
-    first = np.clip(np.floor(low) + 1, 0, size + 1)
-    count = np.maximum(np.clip(np.ceil(high) - 1, -1, size) - first + 1, 0).astype(np.intp)
+    end = start + run
+    first = np.maximum(np.floor(np.minimum(start, end)) + 1, 0)
+    last = np.minimum(np.ceil(np.maximum(start, end)) - 1, size)
+    count = np.maximum(last - first + 1, 0).astype(np.intp)
     edge = np.repeat(np.arange(len(run)), count)
-    nth = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    nth = np.arange(len(edge)) - (np.cumsum(count) - count)[edge]
     return edge, (first[edge] + nth - start[edge]) / run[edge]
 
 

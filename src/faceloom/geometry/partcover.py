@@ -62,18 +62,19 @@ def part_matte(part: Part, target: Points, reference: Points | None, box: Box) -
     """
     scale = face_scale(target)
     grow, soft = _EDGE[part]
-    mask = masks.polygon_mask(masks.offset_outline(cover_outline(part, target), grow * scale), box)
+    covers = [masks.offset_outline(cover_outline(part, target), grow * scale)]
     if part == Part.NOSE and reference is not None:
         nose = list(t.NOSE_POINTS)
         moved = transform(fit_similarity(reference[nose], target[nose]), cover_outline(part, reference))
-        mask = np.maximum(mask, masks.polygon_mask(masks.offset_outline(moved, grow * scale), box))
-    soft_mask = masks.blur(mask, soft * scale)
+        covers.append(masks.offset_outline(moved, grow * scale))
     # Inset, because hair and background begin a little inside the mesh's silhouette on a turned head.
     oval = masks.offset_outline(masks.outline(masks.Region.FACE_OVAL, target), -0.07 * scale)
-    if _deep_inside(oval, box, 0.06 * scale):
+    silhouettes = [] if _deep_inside(oval, box, 0.06 * scale) else [oval]
+    mattes = masks.polygon_masks(covers + silhouettes, box)
+    soft_mask = masks.blur(np.maximum.reduce(mattes[: len(covers)]), soft * scale)
+    if not silhouettes:
         return soft_mask
-    silhouette = masks.blur(masks.polygon_mask(oval, box), 0.02 * scale)
-    return np.minimum(soft_mask, silhouette)
+    return np.minimum(soft_mask, masks.blur(mattes[-1], 0.02 * scale))
 
 
 def _deep_inside(outline: NDArray[np.float64], box: Box, margin: float) -> bool:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceloom.errors import GeometryError
 from faceloom.geometry import masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.geometry.similarity import fit_similarity, transform
 from faceloom.geometry.tps import ThinPlateSpline, field_step
+from faceloom.geometry.warp import affine_field
 from faceloom.types import Box, Matrix, Matte, Part, Points
 
 _SMOOTHING = 1e-3
@@ -71,7 +74,7 @@ def part_layers(part: Part, target: Points, reference: Points, box: Box, trust: 
     full = np.ones((box.height, box.width), np.float32)
     if part == Part.NOSE:
         nose = list(t.NOSE_POINTS)
-        return [Layer(_affine_field(fit_similarity(target[nose], reference[nose]), box), full)]
+        return [Layer(affine_field(fit_similarity(target[nose], reference[nose]), box), full)]
     return [Layer(_spline_field(_eyebrow_controls(part), target, reference, box), full)]
 
 
@@ -103,40 +106,49 @@ def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: f
     upper_line, lower_line = (t.LEFT_UPPER_LID, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)
     lower_share = _share_of_lower(target, upper_line, lower_line, box)
     lids = _join(_lid_controls(left, True), _lid_controls(left, False), target, reference, lower_share, box)
-    opening = eye_opening_matte(part, target, box)
-    ball = _affine_field(_iris_similarity(part, target, reference), box)
+    ball = affine_field(_iris_similarity(part, target, reference), box)
+    opening, seen, upper_lid = _eye_mattes(part, target, reference, box)
     # Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are right, and a
     # shut reference shows no eyeball to give.
     openness = min(eye_openness(part, target), eye_openness(part, reference))
-    awake = masks.smoothstep(openness, 0.06, 0.13)
-    visible = awake * opening * _inside_reference_lids(part, target, reference, box)
+    awake = masks.smoothstep(openness, 0.08, 0.17)
     return [
-        Layer(ball, visible, skin=False),
-        Layer(lids, (1 - opening) * (1 - np.float32(1 - trust) * _upper_lid(part, target, box))),
+        Layer(ball, awake * opening * seen, skin=False),
+        Layer(lids, (1 - opening) * (1 - np.float32(1 - trust) * upper_lid)),
     ]
+
+
+def _eye_mattes(part: Part, target: Points, reference: Points, box: Box) -> tuple[Matte, Matte, Matte]:
+    """The opening between the lids, where the reference's eyeball can be seen, and the upper lid, all over ``box``."""
+    scale = face_scale(target)
+    mattes = masks.polygon_masks(
+        [_opening(part, target), _inside_reference_lids(part, target, reference), _upper_lid(part, target)], box
+    )
+    opening, seen, upper_lid = (
+        masks.blur(m, soft * scale) for m, soft in zip(mattes, (0.008, 0.010, 0.015), strict=True)
+    )
+    return opening, seen, upper_lid
 
 
 def lid_trust(part: Part, target: Points, reference: Points) -> float:
     """How far the reference's upper lid can be shown on the target's, from 0 to 1; 1 for parts that are no eye.
 
     A closing lid shows skin that the open reference hides. Stretching the little it shows turns lashes into
-    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.1 to 2 times.
+    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.1 to 1.7 times.
     """
     if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
         return 1.0
     left = part == Part.LEFT_EYE
     lid, skin = (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN) if left else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN)
     stretch = _strip_height(target, lid, skin) / max(_strip_height(reference, lid, skin), 0.01)
-    return float(masks.smoothstep(stretch, 2.0, 1.1))
+    return float(masks.smoothstep(stretch, 1.7, 1.1))
 
 
-def _upper_lid(part: Part, landmarks: Points, box: Box) -> Matte:
-    """The upper lid from its crease down to the lower lid's line: (h, w) float32 in [0, 1], soft."""
+def _upper_lid(part: Part, landmarks: Points) -> NDArray[np.float64]:
+    """(K, 2) outline of the upper lid from its crease down to the lower lid's line."""
     left = part == Part.LEFT_EYE
     crease, lower = (t.LEFT_UPPER_LID_SKIN, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID_SKIN, t.RIGHT_LOWER_LID)
-    points = np.asarray(landmarks, np.float64)[:, :2]
-    strip = masks.polygon_mask(np.vstack([points[list(crease)], points[list(lower[::-1])]]), box)
-    return masks.blur(strip, 0.015 * face_scale(landmarks))
+    return np.asarray(landmarks, np.float64)[list(crease + lower[::-1]), :2]
 
 
 def _strip_height(landmarks: Points, lid: t.Indices, skin: t.Indices) -> float:
@@ -150,19 +162,18 @@ def eye_opening_matte(part: Part, landmarks: Points, box: Box) -> Matte:
 
     Half a percent larger than the lid lines on every side, so that the edge of the eyeball lies under the lids.
     """
-    scale = face_scale(landmarks)
-    opening = masks.offset_outline(masks.outline(part, landmarks), 0.006 * scale)
-    return masks.blur(masks.polygon_mask(opening, box), 0.008 * scale)
+    return masks.blur(masks.polygon_mask(_opening(part, landmarks), box), 0.008 * face_scale(landmarks))
 
 
-def _inside_reference_lids(part: Part, target: Points, reference: Points, box: Box) -> Matte:
-    """Where the reference's eyeball, moved onto the target's, was not hidden by the reference's own lids."""
-    to_target = _iris_similarity(part, reference, target)
-    lids = transform(to_target, masks.outline(part, reference))
+def _opening(part: Part, landmarks: Points) -> NDArray[np.float64]:
+    return masks.offset_outline(masks.outline(part, landmarks), 0.006 * face_scale(landmarks))
+
+
+def _inside_reference_lids(part: Part, target: Points, reference: Points) -> NDArray[np.float64]:
+    """(K, 2) outline within which the reference's eyeball, moved onto the target's, was not hidden by its own lids."""
+    lids = transform(_iris_similarity(part, reference, target), masks.outline(part, reference))
     # The lashes and the wet rim of the reference's lids are not eyeball: keep a little inside them.
-    scale = face_scale(target)
-    inner = masks.offset_outline(lids, -0.010 * scale)
-    return masks.blur(masks.polygon_mask(inner, box), 0.010 * scale)
+    return masks.offset_outline(lids, -0.010 * face_scale(target))
 
 
 def _lid_controls(left: bool, upper: bool) -> t.Indices:
@@ -196,12 +207,6 @@ def _spline_field(controls: t.Indices, target: Points, reference: Points, box: B
     return spline.field(box, field_step(face_scale(target)))
 
 
-def _affine_field(matrix: Matrix, box: Box) -> NDArray[np.float32]:
-    x = np.arange(box.left, box.right, dtype=np.float64)[None, :]
-    y = np.arange(box.top, box.bottom, dtype=np.float64)[:, None]
-    return np.stack([matrix[i, 0] * x + matrix[i, 1] * y + matrix[i, 2] for i in range(2)], axis=-1).astype(np.float32)
-
-
 def _iris_similarity(part: Part, source: Points, target: Points) -> Matrix:
     """Similarity from one picture's eyeball to another's: iris onto iris, turned as the line of the eye corners.
 
@@ -209,19 +214,23 @@ def _iris_similarity(part: Part, source: Points, target: Points) -> Matrix:
     """
     left = part == Part.LEFT_EYE
     iris, corners = (t.LEFT_IRIS, t.LEFT_EYE_CORNERS) if left else (t.RIGHT_IRIS, t.RIGHT_EYE_CORNERS)
-    spoke = [_iris_radius(points, iris) * _direction(points, corners) for points in (source, target)]
-    centre = [np.asarray(points, np.float64)[iris[0], :2] for points in (source, target)]
-    return fit_similarity(*(np.stack([c - s, c, c + s]) for c, s in zip(centre, spoke, strict=True)))
+    # As complex numbers, turning and scaling is a ratio.
+    turn = _iris_radius(target, iris) * _direction(target, corners)
+    turn /= _iris_radius(source, iris) * _direction(source, corners)
+    shift = complex(*target[iris[0], :2]) - turn * complex(*source[iris[0], :2])
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 def _iris_radius(points: Points, iris: t.Indices) -> float:
-    rim = np.asarray(points, np.float64)[list(iris[1:]), :2] - points[iris[0], :2]
+    rim = points[list(iris[1:]), :2] - points[iris[0], :2]
     return max(float(np.hypot(rim[:, 0], rim[:, 1]).mean()), 1e-3)
 
 
-def _direction(points: Points, pair: t.Indices) -> NDArray[np.float64]:
-    line = np.asarray(points, np.float64)[pair[1], :2] - points[pair[0], :2]
-    return line / max(float(np.hypot(*line)), 1e-9)
+def _direction(points: Points, pair: t.Indices) -> complex:
+    line = complex(*(points[pair[1], :2] - points[pair[0], :2]))
+    if not 0 < abs(line) < np.inf:
+        raise GeometryError("these landmarks place no eye: its corners coincide or are not numbers")
+    return line / abs(line)
 
 
 def _join(
@@ -235,7 +244,7 @@ def _join(
             continue
         top, bottom = int(rows[0]), int(rows[-1]) + 1
         band = Box(box.left, box.top + top, box.right, box.top + bottom)
-        where[top:bottom] += share[top:bottom, :, None] * _spline_field(controls, target, reference, band)
+        where[top:bottom] += cv2.merge([share[top:bottom]] * 2) * _spline_field(controls, target, reference, band)
     return where
 
 

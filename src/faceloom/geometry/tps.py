@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import pdist
 
 from faceloom.errors import GeometryError
-from faceloom.types import Box, Points
+from faceloom.geometry.warp import affine_field
+from faceloom.types import Box, Matrix, Points
 
 _NEARLY_COLLINEAR = 1e-6
 """Ratio of the spreads across and along the points below which they count as one line."""
+_COINCIDENT = 1e-18
+"""Squared distance, relative to the points' spread, up to which two of them count as one."""
 _CACHED = 1 << 15
 """Kernel values computed at a time."""
 
@@ -49,17 +51,26 @@ class ThinPlateSpline:
             GeometryError: too few points, collinear or coincident points, values that are not finite.
         """
         p, q = np.asarray(source, np.float64)[:, :2], np.asarray(target, np.float64)[:, :2]
-        _check(p, q)
-        origin = p.mean(axis=0)
-        scale = float(np.sqrt(((p - origin) ** 2).sum(axis=1).mean()))
-        centres = (p - origin) / scale
         count = len(p)
+        _check(p, q)
+        origin = p.sum(axis=0) / count
+        centred = p - origin
+        scale = float(np.sqrt((centred * centred).sum() / count))
+        centres = centred / scale
+        squared = _squared_distances(centres, centres)
+        np.fill_diagonal(squared, np.inf)
+        if squared.min() <= _COINCIDENT:
+            raise GeometryError(f"no thin-plate spline through these {count} points: two of them coincide")
+        np.fill_diagonal(squared, 1)  # whose kernel is 0, as that of no distance
         system = np.zeros((count + 3, count + 3))
-        system[:count, :count] = _kernel(centres, centres) + regularization * np.eye(count)
-        system[:count, count:] = np.column_stack([centres, np.ones(count)])
+        system[:count, :count] = squared * np.log(squared)
+        system.flat[: count * (count + 3) : count + 4] = regularization
+        system[:count, count:-1], system[:count, -1] = centres, 1
         system[count:, :count] = system[:count, count:].T
+        right = np.zeros((count + 3, 2))
+        right[:count] = q
         try:
-            weights = np.linalg.solve(system, np.vstack([q, np.zeros((3, 2))])).astype(np.float64)
+            weights = np.linalg.solve(system, right).astype(np.float64)
         except np.linalg.LinAlgError as error:
             raise GeometryError(f"no thin-plate spline through these {count} points: {error}") from error
         return cls(centres, weights, origin, scale)
@@ -91,7 +102,7 @@ class ThinPlateSpline:
             # Not INTER_CUBIC: OpenCV's does not reproduce a linear function, and ripples with the cells.
             bend = cv2.resize(bend, (columns * step, rows * step), interpolation=cv2.INTER_LANCZOS4)
         start = border * step
-        return bend[start : start + box.height, start : start + box.width] + self._affine(box)
+        return bend[start : start + box.height, start : start + box.width] + affine_field(self._affine(), box)
 
     def _bend(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
         """The kernel's part of the map at all ``(x_j, y_i)``: (len(y), len(x), 2) float32."""
@@ -112,12 +123,10 @@ class ThinPlateSpline:
             bend[top : top + rows] = (weights @ value).transpose(0, 2, 1)
         return bend
 
-    def _affine(self, box: Box) -> NDArray[np.float32]:
-        """The affine part of the map at every pixel of ``box``: (height, width, 2) float32."""
-        by_x, by_y, constant = self.weights[len(self.centres) :]
-        across = (np.arange(box.left, box.right) - self.origin[0])[:, None] / self.scale * by_x + constant
-        down = (np.arange(box.top, box.bottom) - self.origin[1])[:, None] / self.scale * by_y
-        return across.astype(np.float32) + down.astype(np.float32)[:, None]
+    def _affine(self) -> Matrix:
+        """The affine part of the map, (2, 3), for points that are not normalised."""
+        linear = self.weights[-3:-1].T / self.scale
+        return np.column_stack([linear, self.weights[-1] - linear @ self.origin])
 
 
 def field_step(size: float) -> int:
@@ -138,8 +147,14 @@ def field_step(size: float) -> int:
 
 def _kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """``U(|a_i - b_j|)`` as an (len(a), len(b)) matrix."""
-    squared = (a[:, 0, None] - b[None, :, 0]) ** 2 + (a[:, 1, None] - b[None, :, 1]) ** 2
+    squared = _squared_distances(a, b)
     return squared * np.log(np.maximum(squared, 1e-300))
+
+
+def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``|a_i - b_j|^2`` as an (len(a), len(b)) matrix."""
+    squared: NDArray[np.float64] = (a[:, 0, None] - b[None, :, 0]) ** 2 + (a[:, 1, None] - b[None, :, 1]) ** 2
+    return squared
 
 
 def _check(p: NDArray[np.float64], q: NDArray[np.float64]) -> None:
@@ -150,5 +165,3 @@ def _check(p: NDArray[np.float64], q: NDArray[np.float64]) -> None:
     spread = np.linalg.svd(p - p.mean(axis=0), compute_uv=False)
     if spread[1] <= _NEARLY_COLLINEAR * max(spread[0], 1e-300):
         raise GeometryError(f"no thin-plate spline through these {len(p)} points: they lie on one line")
-    if pdist(p).min() <= 1e-9 * spread[0]:
-        raise GeometryError(f"no thin-plate spline through these {len(p)} points: two of them coincide")

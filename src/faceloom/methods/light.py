@@ -124,13 +124,17 @@ def _light(row: NDArray[np.float64]) -> Light:
 def part_sharpness(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """(2,) sharpness of a part and the skin around it in a picture."""
     height, width = image.shape[:2]
-    outline = cover_outline(part, landmarks)
-    box = Box.around(outline).pad(4).clip(width, height)
+    outline, box = cover_outline(part, landmarks), sharpness_box(part, landmarks).clip(width, height)
     if not box.area:
         return np.zeros(2)
     region = np.zeros((box.height, box.width), np.uint8)
     cv2.fillPoly(region, [np.round(outline - (box.left, box.top)).astype(np.int32)], 1)
     return sharpness(cv2.cvtColor(image[box.slices], cv2.COLOR_RGB2GRAY).astype(np.float32) / 255, region > 0)
+
+
+def sharpness_box(part: Part, landmarks: NDArray[np.float64]) -> Box:
+    """The pixels that ``part_sharpness`` looks at, as far as the picture has them."""
+    return Box.around(cover_outline(part, landmarks)).pad(4)
 
 
 def eyeball_colours(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

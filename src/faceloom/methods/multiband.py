@@ -8,7 +8,7 @@ moving: teeth and tongue, gaze, blinks and lip closures are the target's own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -22,21 +22,24 @@ from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import lid_trust, part_layers
 from faceloom.geometry.sharpness import soften
+from faceloom.methods.eyeball import IRIS_RADIUS, steady_irises
 from faceloom.methods.face_look import FaceLooks
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, LightMeter, light_frame
+from faceloom.methods.memo import Shots
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
 from faceloom.methods.surround import part_and_skin
 from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
 
-_ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
+ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
 """Large parts first, so that small ones lie on top."""
 _SMALLEST = 64
 """Pixels: a part that covers fewer is too small to see and to warp."""
-_LID_REACH, _LID_RADIUS, _LID_SIGMA = 1, 3, 2.5
+_LID_REACH, _LID_RADIUS, _LID_SIGMA = 2, 6, 4.0
 """Frames: reach of the temporal minimum of ``lid_trust``, reach of the Gaussian after it, and its deviation."""
-_CONFIDENCE = (0.5, 0.8)
+_EYES = (Part.LEFT_EYE, Part.RIGHT_EYE)
+CONFIDENCE = (0.5, 0.8)
 """Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
 
@@ -49,7 +52,7 @@ class Multiband:
     )
     takes: ClassVar[frozenset[Attribute]] = frozenset(a for a in Attribute if a.parts)
     needs: ClassVar[tuple[str, ...]] = ()
-    context: ClassVar[int] = SMOOTHING_RADIUS
+    context: ClassVar[int] = max(SMOOTHING_RADIUS, IRIS_RADIUS, _LID_REACH + _LID_RADIUS)
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         if options:
@@ -58,7 +61,7 @@ class Multiband:
     def prepare(self, sources: Mapping[Attribute, Source]) -> list[Job]:
         """Cut out, clean and measure the parts, in the order in which they are blended."""
         chosen = {part: source for attribute, source in sources.items() for part in attribute.parts}
-        references = [cut_reference(part, chosen[part]) for part in _ORDER if part in chosen]
+        references = [cut_reference(part, chosen[part]) for part in ORDER if part in chosen]
         looks = FaceLooks()
         return [
             Job(ref, LightMeter(ref.part, ref.skin, ref.eyeball, looks), CoverWatch(ref.part, looks), looks)
@@ -67,13 +70,14 @@ class Multiband:
 
     def apply(self, window: Window, faces: Sequence[Face | None], prepared: list[Job]) -> list[list[Patch]]:
         """See ``Method.apply``."""
-        if window.first:
-            for person in {face.track for face in faces if face is not None}:
-                for job in prepared:
-                    job.forget(person)
+        for person in {face.track for face in faces if face is not None}:
+            for job in prepared:
+                job.meet(person, window)
         per_job = [job.plan(window, faces) for job in prepared]
         core = range(*window.core.indices(len(window.frames)))
-        patches = [_edit(window.frames[i], faces[i], [plans[i] for plans in per_job]) for i in core]
+        # Only for placing: what is measured of a frame must not depend on how many frames of context it was given.
+        placed = steady_irises(faces) if any(job.reference.part in _EYES for job in prepared) else faces
+        patches = [_edit(window.frames[i], placed[i], [plans[i] for plans in per_job]) for i in core]
         return [[] if patch is None else [patch] for patch in patches]
 
 
@@ -98,6 +102,7 @@ class Job:
     meter: LightMeter
     watch: CoverWatch
     looks: FaceLooks
+    shots: Shots = field(default_factory=Shots)
 
     def plan(self, window: Window, faces: Sequence[Face | None]) -> list[Plan | None]:
         """Light and cover of the part in every frame of a window; None where there is no face."""
@@ -111,15 +116,17 @@ class Job:
             for light, cover, trust in zip(gains, covered, trusts, strict=True)
         ]
 
-    def forget(self, person: int) -> None:
-        """Drop everything measured of a person: another clip begins."""
-        for memory in (self.looks, self.meter, self.watch):
-            memory.forget(person)
+    def meet(self, person: int, window: Window) -> None:
+        """Drop everything measured of a person in another shot or clip; before ``plan``, for every person."""
+        if self.shots.is_new_to(person, window):
+            for memory in (self.looks, self.meter, self.watch):
+                memory.forget(person)
 
     def _lid_trusts(self, faces: Sequence[Face | None]) -> list[float]:
         """Smoothed in time, so that a blink does not switch between two people's lids from one frame to the next.
 
-        Smoothed from below: a blink of a single frame must not keep the trust of the open eyes around it.
+        Smoothed from below and well before the lid sets out: a blink of a single frame must not keep the trust of the
+        open eyes around it, and dark lashes that fade while the lid is on its way flicker.
         """
         ref = self.reference
         seen = np.array([face is not None for face in faces])
@@ -134,7 +141,7 @@ def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patc
     if face is None:
         return None
     landmarks = face.landmarks.astype(np.float64)
-    trust = float(masks.smoothstep(face.confidence, *_CONFIDENCE))
+    trust = float(masks.smoothstep(face.confidence, *CONFIDENCE))
     todo = []
     for plan in plans:
         if plan is not None:

@@ -12,7 +12,7 @@ from faceloom.geometry import masks, warp
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, face_scale
 from faceloom.methods.face_look import look_at
-from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness
+from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness, sharpness_box
 from faceloom.methods.surround import part_and_skin, skin_statistics
 from faceloom.types import Box, Image, Matte, Part, Source
 
@@ -69,9 +69,11 @@ def _sharpness_when_sampled(
     part: Part, levels: list[NDArray[np.float32]], landmarks: NDArray[np.float64], zoom: float
 ) -> NDArray[np.float64]:
     height, width = (max(1, round(side / zoom)) for side in levels[0].shape[:2])
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32) * zoom, np.arange(height, dtype=np.float32) * zoom)
-    sampled = warp.sample_minified(levels, np.stack([x, y], axis=-1).astype(np.float32), zoom)
-    return part_sharpness(part, (sampled.clip(0, 1) * 255).round().astype(np.uint8), landmarks / zoom)
+    seen = landmarks / zoom
+    box = sharpness_box(part, seen).clip(width, height)
+    where = warp.affine_field(np.array([[zoom, 0, 0], [0, zoom, 0]]), box)
+    sampled = warp.sample_minified(levels, where, zoom)
+    return part_sharpness(part, (sampled.clip(0, 1) * 255).round().astype(np.uint8), seen - (box.left, box.top, 0))
 
 
 def lips_only(image: Image, landmarks: NDArray[np.float64]) -> Image:

@@ -53,7 +53,25 @@ class UrlSource:
         return self.url
 
 
-Source = IndexSource | UrlSource
+@dataclass(frozen=True)
+class PackageSource:
+    """A file that comes with faceloom: used where it lies, never copied.
+
+    file  path below the package.
+    """
+
+    file: str
+
+    def __str__(self) -> str:
+        return f"this package ({self.file})"
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(str(files("faceloom"))) / self.file
+
+
+Source = IndexSource | UrlSource | PackageSource
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,11 @@ class WeightRecord:
     paper: str
     preprocessing: str
     sources: tuple[Source, ...]
+
+    @property
+    def bundled(self) -> Path | None:
+        """Where the file lies in the package, for weights that come with it."""
+        return next((source.path for source in self.sources if isinstance(source, PackageSource)), None)
 
 
 @cache
@@ -125,7 +148,9 @@ def _source(entry: Mapping[str, str], archives: Mapping[str, Archive]) -> Source
         return UrlSource(entry["url"])
     if entry.keys() == {"archive", "member"}:
         return IndexSource(archives[entry["archive"]], entry["member"])
-    raise KeyError(f"a source needs 'url', or 'archive' and 'member'; got {sorted(entry)}")
+    if entry.keys() == {"package"}:
+        return PackageSource(entry["package"])
+    raise KeyError(f"a source needs 'url', 'package', or 'archive' and 'member'; got {sorted(entry)}")
 
 
 def _check(record: WeightRecord, where: str) -> None:
@@ -133,6 +158,10 @@ def _check(record: WeightRecord, where: str) -> None:
     path = PurePosixPath(record.file)
     if path.is_absolute() or ".." in path.parts or "\\" in record.file or not path.parts:
         raise WeightsError(f"{where}: weight '{record.name}' names the file {record.file!r}, outside the store")
+    for source in record.sources:
+        inside = PurePosixPath(source.file) if isinstance(source, PackageSource) else path
+        if inside.is_absolute() or ".." in inside.parts:
+            raise WeightsError(f"{where}: weight '{record.name}' names {str(inside)!r}, outside the package")
     archives = [source.archive for source in record.sources if isinstance(source, IndexSource)]
     for owner, digest in [(record.name, record.sha256), *((a.requirement, a.sha256) for a in archives)]:
         if not _SHA256.fullmatch(digest):

@@ -18,7 +18,7 @@ import platformdirs
 
 from faceloom.errors import WeightsError
 from faceloom.weights.archives import download, open_member
-from faceloom.weights.records import IndexSource, Source, UrlSource, WeightRecord, builtin_records
+from faceloom.weights.records import IndexSource, PackageSource, Source, UrlSource, WeightRecord, builtin_records
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of what is being fetched, bytes so far and bytes in all."""
@@ -83,7 +83,8 @@ class Store:
 
     def location(self, name: str) -> Path:
         """Where the file of ``name`` belongs, whether it is there or not."""
-        return self.home / "weights" / self.record(name).file
+        record = self.record(name)
+        return record.bundled or self.home / "weights" / record.file
 
     def path(self, name: str) -> Path:
         """The verified file of ``name``. Never downloads.
@@ -91,7 +92,10 @@ class Store:
         Raises ``WeightsError`` when it is missing or damaged; the message has the command that gets it.
         """
         record, path = self.record(name), self.location(name)
-        match self.status(name):
+        status = self.status(name)
+        if record.bundled and status is not Status.PRESENT:
+            raise WeightsError(f"{path}, which comes with faceloom, is {status.value}; install faceloom again")
+        match status:
             case Status.MISSING:
                 raise WeightsError(
                     f"weight '{name}' ({record.file}, {_megabytes(record.bytes)}) is missing: looked for {path}; "
@@ -143,7 +147,7 @@ class Store:
         Raises ``WeightsError`` that lists every place tried when none had the file.
         """
         records = [self.record(name) for name in dict.fromkeys(names)]
-        wanted = [record for record in records if self.status(record.name) is not Status.PRESENT]
+        wanted = [r for r in records if not r.bundled and self.status(r.name) is not Status.PRESENT]
         if wanted:
             with self._scratch() as scratch:
                 for record in wanted:
@@ -214,6 +218,8 @@ class Store:
 def _fetch(record: WeightRecord, source: Source, scratch: Path, progress: Progress) -> Path:
     if isinstance(source, UrlSource):
         return _from_url(record, source.url, scratch, progress)
+    if isinstance(source, PackageSource):
+        raise WeightsError("is not downloaded; install faceloom again")
     archive = source.archive
     file = download(archive, scratch, lambda done: progress(record.name, done, archive.bytes))
     return _extract(record, source, file, scratch)

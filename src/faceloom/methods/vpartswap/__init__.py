@@ -1,0 +1,1 @@
+"""V-PartSwap: facial part transfer in video by a diffusion autoencoder."""
