@@ -41,7 +41,7 @@ class Scene:
     tracks: dict[int, list[Face | None]]
 
 
-def window_length(frame_bytes: int, context: int, most: int = 8) -> int:
+def window_length(frame_bytes: int, context: int, most: int = 16) -> int:
     """Frames to edit per window: ``most``, or fewer when frames are so large that memory would suffer."""
     # Twice: while one window is edited, as many frames wait to be the next.
     fits = (_MEMORY // max(1, frame_bytes) - 2 * context - STEADY_SUPPORT) // 2
