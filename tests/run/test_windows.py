@@ -91,7 +91,7 @@ def test_memory_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("megabytes", "expected"),
-    [(1, 8), (5, 8), (1000, 2)],
+    [(1, 16), (5, 16), (1000, 2)],
 )
 def test_window_length_falls_with_the_size_of_frames(megabytes: int, expected: int) -> None:
     assert window_length(megabytes << 20, 3) == expected

@@ -27,15 +27,27 @@ def read_arrays(stream: IO[bytes]) -> Arrays:
     Raises:
         WeightsError: the pickle names anything but numpy arrays, is broken, or is no dictionary of numeric arrays.
     """
+    tree = _load(stream)
+    if not isinstance(tree, dict):
+        raise WeightsError(f"the pickle should hold a dictionary of arrays, it holds {type(tree).__name__}")
+    return dict(_leaves(tree, ""))
+
+
+def read_array(stream: IO[bytes]) -> NDArray[Any]:
+    """The one array of numbers in a pickle that holds nothing else. Raises ``WeightsError`` as ``read_arrays`` does."""
+    array = _load(stream)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        raise WeightsError(f"the pickle should hold an array of numbers, it holds {type(array).__name__}")
+    return array
+
+
+def _load(stream: IO[bytes]) -> Any:
     try:
-        tree = _ArrayUnpickler(stream).load()
+        return _ArrayUnpickler(stream).load()
     except WeightsError:
         raise
     except Exception as error:  # a broken pickle fails with whatever its bytes happen to mean
         raise WeightsError(f"the pickle cannot be read: {type(error).__name__}: {error}") from error
-    if not isinstance(tree, dict):
-        raise WeightsError(f"the pickle should hold a dictionary of arrays, it holds {type(tree).__name__}")
-    return dict(_leaves(tree, ""))
 
 
 def _reconstruct(kind: type, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:

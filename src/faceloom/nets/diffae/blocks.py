@@ -42,6 +42,24 @@ def time_features(steps: Tensor, channels: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
+def silu(x: Tensor) -> Tensor:
+    """SiLU of a map that nothing else needs: in its place, unless gradients have to pass."""
+    return functional.silu(x, inplace=not torch.is_grad_enabled())
+
+
+def upsampled_conv(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """``conv(upsample(x))`` of a 3×3 convolution after nearest ×2 upsampling, with 4 products in place of 9.
+
+    Of the nine pixels that a kernel covers, those that are copies of one pixel share a product with the sum of their
+    weights. That makes a transposed convolution, 4×4 with stride 2; equal up to rounding.
+    """
+    kernel = conv.weight.flip(2, 3).transpose(0, 1)
+    kernel = functional.pad(kernel, (0, 1)) + functional.pad(kernel, (1, 0))
+    kernel = functional.pad(kernel, (0, 0, 0, 1)) + functional.pad(kernel, (0, 0, 1, 0))
+    bias = None if conv.bias is None else conv.bias.to(x.dtype)
+    return functional.conv_transpose2d(x, kernel.to(x.dtype), bias, stride=2, padding=1)
+
+
 class ResidualBlock(nn.Module):
     """GroupNorm–SiLU–convolution, twice; the second normalisation is modulated by time and by z_sem.
 
@@ -73,18 +91,22 @@ class ResidualBlock(nn.Module):
             time: ``emb_layers`` of the time embedding, (1 or B, 2 outputs); None in the encoder.
             semantic: ``cond_emb_layers`` of z_sem, (1 or B, outputs); None in the encoder.
         """
-        norm, activation, conv = self.in_layers
-        h = conv(self._resampled(activation(norm(x))))
+        norm, _, conv = self.in_layers
+        h = self._resampled_conv(silu(norm(x)), conv)
         if self.conditioned:
             assert time is not None and semantic is not None
-            norm, *rest = self.out_layers
+            norm, _, dropout, conv = self.out_layers
             scale, shift = time[:, :, None, None].chunk(2, dim=1)
             # GN(h)·(1 + s_t) + b_t, then times (1 + s_z): as one scale and one shift.
             semantic = 1 + semantic[:, :, None, None]
-            h = norm(h) * ((1 + scale) * semantic) + shift * semantic
-            for layer in rest:
-                h = layer(h)
+            h = conv(dropout(silu(torch.addcmul(shift * semantic, norm(h), (1 + scale) * semantic))))
         return self.skip_connection(self._resampled(x)) + h
+
+    def _resampled_conv(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        # Measured on processors only; a GPU, and training, keep the plain form.
+        if self.resample == "up" and x.device.type == "cpu" and not torch.is_grad_enabled():
+            return upsampled_conv(x, conv)
+        return conv(self._resampled(x))
 
     def _resampled(self, x: Tensor) -> Tensor:
         if self.resample == "up":
