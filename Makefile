@@ -19,7 +19,8 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 
 # Weights that the tests ask for; the store keeps what is there.
 TEST_WEIGHTS := face_landmarker yunet sface bisenet_celebamask raft_things \
-	lpips_vgg16 lpips_lin_vgg lpips_alexnet lpips_lin_alex inception_fid i3d_k400
+	lpips_vgg16 lpips_lin_vgg lpips_alexnet lpips_lin_alex inception_fid i3d_k400 \
+	tddfa_v2 tddfa_mean_std bfm_noneck_v3 bfm_tri
 # One process per core, each with single-threaded libraries: more threads than cores only slow each other down.
 WORKERS ?= auto
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
@@ -59,7 +60,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.created pyproject.toml constraints.txt
-	$(PIP) --editable '.[torch,train,evaluate,test]'
+	$(PIP) --editable '.[torch,train,mesh,evaluate,test]'
 	@touch $@ $(VENV)/.installed
 
 clean:

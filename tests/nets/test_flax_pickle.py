@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from faceloom.errors import WeightsError
-from faceloom.nets.flax_pickle import read_arrays
+from faceloom.nets.flax_pickle import read_array, read_arrays
 
 
 def reading(value: Any, protocol: int = 4) -> dict[str, np.ndarray]:
@@ -78,3 +78,11 @@ def test_a_file_that_is_cut_off_is_refused() -> None:
     for length in (0, 1, 20, len(whole) - 30):
         with pytest.raises(WeightsError):
             read_arrays(io.BytesIO(whole[:length]))
+
+
+def test_a_single_array_is_read_and_nothing_else() -> None:
+    stored = np.arange(12, dtype=np.int32).reshape(3, 4)
+    np.testing.assert_array_equal(read_array(io.BytesIO(pickle.dumps(stored.T))), stored.T)
+    for value in ({"a": stored}, [stored], 3, np.array(["text"])):
+        with pytest.raises(WeightsError):
+            read_array(io.BytesIO(pickle.dumps(value)))

@@ -54,6 +54,7 @@ def test_every_requirement_is_pinned() -> None:
         *project["dependencies"],
         *(name for extra in project["optional-dependencies"].values() for name in extra),
     ]
+    wanted = [name for name in wanted if not name.startswith("faceloom[")]
     assert {name.partition(">")[0].lower() for name in wanted} <= pinned
     assert all("==" in line for line in lines if not line.startswith("#"))
 

@@ -1,5 +1,6 @@
 """The face as a 3D morphable model: who it is, what it does and how the camera sees it, in 62 numbers."""
 
+from faceloom.perceive.morphable.adjust import adjust_to_landmarks
 from faceloom.perceive.morphable.camera import camera_of, head_angles, split_camera
 from faceloom.perceive.morphable.correspondence import (
     CropSquare,
@@ -24,6 +25,7 @@ __all__ = [
     "MorphableRegressor",
     "MotionTemplate",
     "ReprojectionError",
+    "adjust_to_landmarks",
     "camera_of",
     "head_angles",
     "keypoints_of_landmarks",

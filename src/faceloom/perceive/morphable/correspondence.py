@@ -55,6 +55,8 @@ _INNER = (
 _FIRST = np.array([entry if isinstance(entry, int) else entry[0] for entry in _INNER])
 _SECOND = np.array([entry if isinstance(entry, int) else entry[1] for entry in _INNER])
 _RIGHT_EYE, _LEFT_EYE = 33, 263
+BROW_POINTS = 10
+"""Of the points 17 to 67, the first ones lie on the eyebrows."""
 
 
 def keypoints_of_landmarks(landmarks: Points) -> NDArray[np.float64]:

@@ -52,6 +52,11 @@ class MorphableModel:
         """(V, 3) float32: the head of ``shape`` (40,) at rest, model space. Depends on the person alone."""
         return self.mean + (self.shape_basis @ shape).reshape(-1, 3)
 
+    def neutral_at(self, shape: Floats, vertices: NDArray[np.integer]) -> Floats:
+        """``neutral`` at the chosen ``vertices`` (N,) alone: (N, 3) float32."""
+        rows = (3 * vertices[:, None] + np.arange(3)).ravel()
+        return self.mean[vertices] + (self.shape_basis[rows] @ shape).reshape(-1, 3)
+
     def surface(self, parameters: MorphableParameters, neutral: Floats | None = None) -> Floats:
         """(V, 3) float32: the face with its expression in model space (eq. 3).
 

@@ -20,7 +20,9 @@ _FORMAT, _VERSION = "faceloom morphable parameters", 1
 
 @dataclass(frozen=True, eq=False)
 class MorphableParameters:
-    """One face of one frame in 62 numbers (Guo et al., Towards Fast, Accurate and Stable 3D Dense Face Alignment, 2020).
+    """One face of one frame in 62 numbers.
+
+    Guo et al., Towards Fast, Accurate and Stable 3D Dense Face Alignment, ECCV 2020.
 
     camera      (3, 4) float64, from the model to frame pixels, see ``camera``: where the head is and where it looks.
     shape       (40,) float32, coefficients of the identity basis: whose head it is.

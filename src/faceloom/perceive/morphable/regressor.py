@@ -48,6 +48,11 @@ class MorphableRegressor:
             statistics = read_arrays(stream)
         self._mean, self._deviation = statistics["mean"], statistics["std"]
 
+    @property
+    def expression_deviation(self) -> NDArray[np.float32]:
+        """(10,) float32: standard deviation of each coefficient of the expression over the training faces."""
+        return self._deviation[_EXPRESSION]
+
     def from_landmarks(self, image: Image, landmarks: Points) -> MorphableParameters:
         """The face at ``landmarks`` ((478, 2 or 3) frame pixels) of ``image`` ((H, W, 3) uint8 RGB).
 

@@ -24,8 +24,8 @@ def smooth_motion(
 
     cuts      (T,) True where a shot begins. Nothing is mixed across cuts, lost faces and long pauses.
     identity  (40,) the shape to give to every frame; None takes the median of the clip. Pass it where the clip comes
-              in windows, so that all of them agree; cameras and expressions then have the same bits as the whole clip's,
-              given ``MOTION_SUPPORT`` frames of context.
+              in windows, so that all of them agree; cameras and expressions then have the same bits as the whole
+              clip's, given ``MOTION_SUPPORT`` frames of context.
 
     Each number is replaced by the local parabola through its neighbours (seven frames for the camera, five for the
     expression, which has blinks and lips): constant speed and acceleration pass unchanged, without lag. Cameras are

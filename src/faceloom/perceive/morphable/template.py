@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,11 @@ from faceloom.perceive.morphable.parameters import EXPRESSION_SIZE, SHAPE_SIZE, 
 _FORMAT, _VERSION = "faceloom motion template", 1
 _LONGEST_FILE = 1 << 30
 """Bytes of arrays in one file; two days of video have fewer."""
+_DAMAGE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, ArithmeticError, MemoryError, RuntimeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What zipfile and NumPy raise over damaged archives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +117,7 @@ class MotionTemplate:
                 raise ValueError(f"it unpacks to {total} bytes")
             with np.load(path, allow_pickle=False) as arrays:
                 return cls._from_arrays({name: arrays[name] for name in arrays.files})
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ZeroDivisionError) as error:
+        except _DAMAGE as error:
             raise MediaError(
                 f"{path} cannot be read as a motion template: {type(error).__name__}: {error}; make it again"
             ) from error
