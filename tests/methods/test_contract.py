@@ -63,6 +63,8 @@ def test_a_method_is_chosen_by_what_it_takes() -> None:
     assert choose([Attribute.HAIR]) is HairAndMouth
     assert choose([Attribute.NOSE, Attribute.MOUTH]) is Multiband
     assert choose([Attribute.MOUTH], "multiband") is Multiband
+    for attribute in (Attribute.HAIR, Attribute.MOUTH):
+        assert choose([attribute], "auto") is choose([attribute])
 
 
 @pytest.mark.usefixtures("both")

@@ -43,6 +43,13 @@ def test_defaults_are_those_of_the_type() -> None:
     assert build_recipe({"take": {"nose": "a.jpg"}}) == Recipe(take={Attribute.NOSE: Path("a.jpg")})
 
 
+def test_auto_is_the_same_as_no_method(tmp_path: Path) -> None:
+    file = tmp_path / "edit.toml"
+    file.write_text('method = "auto"\n[take]\nnose = "a.jpg"\n')
+    assert read_recipe(file).method is None
+    assert build_recipe({"take": {"nose": "a.jpg"}, "method": "auto"}) == build_recipe({"take": {"nose": "a.jpg"}})
+
+
 def test_absolute_paths_stay(tmp_path: Path) -> None:
     recipe = build_recipe({"take": {"nose": str(tmp_path / "a.jpg")}}, folder=Path("elsewhere"))
     assert recipe.take[Attribute.NOSE] == tmp_path / "a.jpg"

@@ -13,6 +13,7 @@ import pytest
 import faceloom
 from faceloom.errors import MediaError
 from faceloom.serve.examples import EYES, MOUTH, TARGET, example
+from faceloom.weights import builtin_records
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +34,20 @@ def test_the_wheel_has_what_the_package_reads(wheel: zipfile.ZipFile) -> None:
     assert {f"faceloom/examples/{name}" for name in (TARGET, MOUTH, EYES)} <= names
     assert {"faceloom/weights/manifest.toml", "faceloom/py.typed", "faceloom/serve/cli.py"} <= names
     assert not [name for name in names if name.endswith((".onnx", ".pth", ".task", ".ckpt")) or "tests" in name]
+
+
+def test_weights_of_our_own_are_in_the_wheel_with_their_cards(wheel: zipfile.ZipFile) -> None:
+    """And no weights that the manifest does not know."""
+    bundled = {record.bundled for record in builtin_records().values() if record.bundled is not None}
+    assert bundled
+    names = {name for name in wheel.namelist() if name.startswith("faceloom/models/")}
+    weights = {f"faceloom/models/{path.name}" for path in bundled}
+    assert weights == {name for name in names if not name.endswith(".md")}
+    for path in bundled:
+        info = wheel.getinfo(f"faceloom/models/{path.name}")
+        assert info.file_size == path.stat().st_size < 40e6
+        assert path.with_suffix(".md").is_file(), "a model card beside it"
+        assert f"faceloom/models/{path.stem}.md" in names
 
 
 def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:

@@ -7,12 +7,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from faceloom.evaluate.compute import NetworkUse, networks
 from faceloom.media import ClipWriter, open_clip
 from faceloom.media.reader import Seconds
+from faceloom.methods.timing import Stage, recording
 from faceloom.perceive import Perception
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run import Output, edit_clip, required_weights
@@ -55,7 +57,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class SpeedResult:
-    """``alone``: decode, landmarks and encode with no edit. ``edit``: the whole job. Both of the same frames."""
+    """What an edit costs.
+
+    alone         decode, landmarks and encode with no edit.
+    edit          the whole job, of the same frames.
+    stages        seconds of the stages that the method tells of, in the run of median length; one may lie in another.
+    networks      what networks computed in that run, by the name of their stage.
+    over_network  how many times as long the method took in that run as the forward passes of its costliest network
+                  alone; None for a method without networks.
+    """
 
     target: str
     width: int
@@ -63,6 +73,9 @@ class SpeedResult:
     frames: int
     alone: Timing
     edit: Timing
+    stages: Mapping[str, float] = field(default_factory=dict)
+    networks: Mapping[str, NetworkUse] = field(default_factory=dict)
+    over_network: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -80,7 +93,20 @@ class SpeedResult:
             "ratio": round(self.ratio, 3),
             "alone": self.alone.describe(),
             "edit": self.edit.describe(),
+            "method_seconds": {name: round(seconds, 4) for name, seconds in self.stages.items()},
+            "networks": {name: use.describe() for name, use in self.networks.items()},
+            "over_network": None if self.over_network is None else round(self.over_network, 3),
         }
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a job: wall clock, its stages, frames, and what the method recorded."""
+
+    seconds: float
+    stages: Mapping[str, float]
+    frames: int
+    recorded: Mapping[str, Stage] = field(default_factory=dict)
 
 
 def measure_speed(
@@ -96,7 +122,8 @@ def measure_speed(
     """Time both jobs ``repeats`` times in turn, after one unmeasured pass over the frames.
 
     Every run starts from nothing (networks loaded, reference prepared, file opened) and writes H.264 with the
-    defaults of ``edit`` to a temporary folder, so ``fps`` is what a user gets.
+    defaults of ``edit`` to a temporary folder, so ``fps`` is what a user gets. On a GPU the method's stages are waited
+    for, one by one, which costs a little.
 
     Args:
         recipe: what to edit.
@@ -112,8 +139,8 @@ def measure_speed(
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     store, tell = store or Store(), started or (lambda text: None)
     store.ensure(required_weights(recipe))
-    alone: list[tuple[float, Mapping[str, float], int]] = []
-    whole: list[tuple[float, Mapping[str, float], int]] = []
+    alone: list[_Run] = []
+    whole: list[_Run] = []
     with tempfile.TemporaryDirectory(prefix="faceloom-speed-") as folder:
         out = Path(folder) / f"out{Path(target).suffix}"
         tell("warming up")
@@ -124,22 +151,37 @@ def measure_speed(
             alone.append(_alone(target, out, start, end, store))
             tell(f"the whole edit: run {number} of {repeats}")
             begin = time.perf_counter()
-            report = edit_clip(recipe, target, out, settings, store=store)
-            whole.append((time.perf_counter() - begin, report.stage_seconds, report.frames_read))
+            with recording() as recorded:
+                report = edit_clip(recipe, target, out, settings, store=store)
+            whole.append(_Run(time.perf_counter() - begin, report.stage_seconds, report.frames_read, recorded))
     with open_clip(target) as clip:
         info = clip.info
-    return SpeedResult(str(target), info.width, info.height, alone[0][2], _timing(alone), _timing(whole))
+    return _result(str(target), (info.width, info.height), alone, whole)
 
 
-def _timing(runs: list[tuple[float, Mapping[str, float], int]]) -> Timing:
-    stages = {stage: statistics.median(run[1].get(stage, 0.0) for run in runs) for stage in runs[0][1]}
-    return Timing(runs[0][2], tuple(run[0] for run in runs), stages)
+def _result(target: str, size: tuple[int, int], alone: list[_Run], whole: list[_Run]) -> SpeedResult:
+    middle = sorted(whole, key=lambda run: run.seconds)[len(whole) // 2]
+    used = networks(middle.recorded)
+    costliest = max((use.seconds for use in used.values()), default=0.0)
+    return SpeedResult(
+        target,
+        *size,
+        frames=whole[0].frames,
+        alone=_timing(alone),
+        edit=_timing(whole),
+        stages={name: stage.seconds for name, stage in middle.recorded.items()},
+        networks=used,
+        over_network=middle.stages["edit"] / costliest if costliest else None,
+    )
 
 
-def _alone(
-    target: str | os.PathLike[str], out: Path, start: Seconds | None, end: Seconds | None, store: Store
-) -> tuple[float, Mapping[str, float], int]:
-    """Read, follow faces and write the frames as they are: wall clock, stages, frames."""
+def _timing(runs: list[_Run]) -> Timing:
+    stages = {stage: statistics.median(run.stages.get(stage, 0.0) for run in runs) for stage in runs[0].stages}
+    return Timing(runs[0].frames, tuple(run.seconds for run in runs), stages)
+
+
+def _alone(target: str | os.PathLike[str], out: Path, start: Seconds | None, end: Seconds | None, store: Store) -> _Run:
+    """Read, follow faces and write the frames as they are."""
     begin, times, frames = time.perf_counter(), StageTimes(), 0
     with open_clip(target, start=start, end=end) as clip, ClipWriter.like(clip, out, overwrite=True) as sink:
         with times("prepare"):
@@ -152,7 +194,7 @@ def _alone(
                 frames += 1
         finally:
             followed.close()
-    return time.perf_counter() - begin, times.seconds, frames
+    return _Run(time.perf_counter() - begin, times.seconds, frames)
 
 
 def _follow(clip: Iterable[Frame], tracker: FaceTracker, times: StageTimes) -> Iterator[Frame]:

@@ -17,6 +17,8 @@ from faceloom.types import Attribute, Face, Patch, Source, Window
 GROUP = "faceloom.methods"
 _PREFERRED = ("multiband",)
 """Methods to choose from first when a recipe names none; the others follow in alphabetical order."""
+AUTO = "auto"
+"""Instead of a method's name: the same as naming none."""
 
 
 class Method(Protocol):
@@ -26,6 +28,7 @@ class Method(Protocol):
     ``summary``    one line for ``faceloom methods``.
     ``takes``      attributes that it can take from a source.
     ``needs``      names of the weights that it cannot run without, besides those of face perception.
+    ``weights``    optional, of an instance: the same where the options change it, see ``needed_weights``.
     ``context``    frames that it wants to see before and after each frame it edits.
     """
 
@@ -55,6 +58,12 @@ class Method(Protocol):
         """
 
 
+def needed_weights(method: Method) -> tuple[str, ...]:
+    """Names of the weights that a method needs with the options that it was made with."""
+    weights: tuple[str, ...] = getattr(method, "weights", method.needs)
+    return weights
+
+
 def installed() -> dict[str, type[Method]]:
     """All methods that can be loaded, by name, in alphabetical order; ``unusable`` has the others."""
     return _load()[0]
@@ -77,13 +86,13 @@ def _load() -> tuple[dict[str, type[Method]], dict[str, str]]:
 
 
 def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Method]:
-    """The method called ``name``, or the preferred one of those that take all ``attributes``.
+    """The method called ``name``; for None or ``auto``, the preferred one of those that take all ``attributes``.
 
     Raises:
         RecipeError: no such method, or it cannot take what is asked for.
     """
     wanted, methods = frozenset(attributes), installed()
-    if name is not None:
+    if name is not None and name != AUTO:
         if name not in methods:
             if name in (bad := unusable()):
                 raise RecipeError(f"method '{name}': {bad[name]}; repair or uninstall the package that brings it")

@@ -13,7 +13,7 @@ from faceloom.compose import behind, paste
 from faceloom.errors import TruncatedMediaError
 from faceloom.media import Clip, ClipWriter, open_clip
 from faceloom.media.reader import Seconds
-from faceloom.methods.contract import Method, choose
+from faceloom.methods.contract import Method, choose, needed_weights
 from faceloom.perceive import FaceParser, Perception
 from faceloom.perceive.motion import MotionMeter
 from faceloom.perceive.occluders import occluder_matte
@@ -57,7 +57,8 @@ class Output:
 def required_weights(recipe: Recipe) -> tuple[str, ...]:
     """Names of the weights that carrying out this recipe needs. Raises RecipeError when no method can."""
     parser = FaceParser.weights if recipe.occlusion == "parser" else ()
-    return (*PERCEPTION, *parser, *choose(recipe.take, recipe.method).needs)
+    method = choose(recipe.take, recipe.method)(recipe.options)
+    return (*PERCEPTION, *parser, *needed_weights(method))
 
 
 def edit_clip(

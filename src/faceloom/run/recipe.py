@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from faceloom.errors import RecipeError
-from faceloom.methods.contract import suggest
+from faceloom.methods.contract import AUTO, suggest
 from faceloom.types import Attribute, Recipe
 
 
@@ -48,7 +48,8 @@ def build_recipe(values: Mapping[str, Any], where: str = "recipe", folder: Path 
     """A checked recipe from plain values.
 
     Args:
-        values: keys as in a recipe file: take, method, strength, face, reference_face, occlusion, seed, options.
+        values: keys as in a recipe file: take, method, strength, face, reference_face, occlusion, seed, options. Method
+            ``auto`` is the same as none.
         where: what to call the place in error messages.
         folder: relative paths in ``take`` start here; None leaves them as they are.
 
@@ -65,7 +66,7 @@ def build_recipe(values: Mapping[str, Any], where: str = "recipe", folder: Path 
     _check_overlap(take, where)
     return Recipe(
         take=take,
-        method=checked.method,
+        method=None if checked.method == AUTO else checked.method,
         strength=checked.strength,
         face=parse_face(str(checked.face)),
         reference_face=checked.reference_face,

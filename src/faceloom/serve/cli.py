@@ -14,6 +14,8 @@ from faceloom import __version__
 from faceloom.errors import FaceloomError
 from faceloom.serve import show
 from faceloom.serve.commands import benchmark, demo, doctor, edit, evaluate, inspect, methods, speed, train, weights
+from faceloom.serve.commands.train_retouch import blemishes, langbrt
+from faceloom.serve.commands.train_unifacegan import cache3d, unifacegan
 
 
 class _Commands(TyperGroup):
@@ -44,6 +46,10 @@ app.command("doctor")(doctor.doctor)
 app.command("speed")(speed.speed)
 app.add_typer(benchmark.app, name="benchmark")
 app.command("evaluate")(evaluate.evaluate)
+train.app.command("langbrt")(langbrt)
+train.app.command("blemishes")(blemishes)
+train.app.command("cache3d")(cache3d)
+train.app.command("unifacegan")(unifacegan)
 app.add_typer(train.app, name="train")
 
 

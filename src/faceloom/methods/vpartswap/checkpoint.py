@@ -87,9 +87,13 @@ def load_checkpoint(path: Path) -> LoadedDiffAE:
     return LoadedDiffAE(model.eval().requires_grad_(False), diffusion, options.get("edit", {}), _sha256(path))
 
 
-def convert(source: Path, destination: Path, dtype: torch.dtype = torch.float16) -> None:
-    """Write a checkpoint as one safetensors file with its options inside. Raises ``WeightsError``."""
+def convert(source: Path, destination: Path, dtype: torch.dtype | str = torch.float16) -> None:
+    """Write a checkpoint as one safetensors file with its options inside; ``dtype`` or its name in torch.
+
+    Raises ``WeightsError`` as ``load_checkpoint`` does.
+    """
     loaded = load_checkpoint(source)
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
     notes = {"source_sha256": loaded.sha256}
     save_safetensors(destination, loaded.model, dtype, notes, loaded.diffusion, loaded.edit)
 

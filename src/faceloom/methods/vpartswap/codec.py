@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from faceloom.errors import RecipeError
+from faceloom.methods.timing import NetworkCall, is_recording, stage
 from faceloom.methods.vpartswap.checkpoint import LoadedDiffAE
 from faceloom.methods.vpartswap.options import Options, settle
-from faceloom.nets.diffae import Conditioning
+from faceloom.nets.diffae import Conditioning, DiffAEConfig
 from faceloom.nets.diffae.blocks import TokenMixer
 from faceloom.nets.diffusion import NoisePredictor, ddim_invert, ddim_render, exact_invert
 from faceloom.nets.precision import has_bfloat16
@@ -19,6 +20,9 @@ from faceloom.nets.precision import has_bfloat16
 log = logging.getLogger(__name__)
 
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_LARGEST_MAP = 32 << 20
+"""Bytes of a feature map up to which a processor computes fastest. Beyond, it leaves the caches, and glibc takes every
+one from the system anew (``DEFAULT_MMAP_THRESHOLD_MAX``)."""
 
 
 class Codec:
@@ -38,6 +42,7 @@ class Codec:
         self._denoise = torch.compile(self.model.denoise) if options.compile else self.model.denoise
         self._times: dict[int, Conditioning] = {}
         self.batch = options.batch
+        self._together = _pictures_at_once(loaded.config, self.precision) if self.device.type == "cpu" else None
         depth = options.depth or 1.0
         inverted, rendered = self._grid("steps_invert"), self._grid("steps_render")
         self.top = None if depth == 1 else min(len(rendered) - 1, round(depth * len(rendered)))
@@ -49,25 +54,30 @@ class Codec:
 
     def encode(self, pictures: Tensor) -> Tensor:
         """z_sem (B, C) float32 of pictures (B, 3, S, S) in [-1, 1]."""
-        with torch.inference_mode(), self._autocast():
-            return self.model.encode(pictures).float()
+        return self.encode_by(lambda: self.model.encode(pictures))
 
     def encode_by(self, encode: Callable[[], Tensor]) -> Tensor:
         """z_sem as ``encode`` computes it with the encoder, in the codec's precision."""
-        with torch.inference_mode(), self._autocast():
+        call = self._call(0, encode)
+
+        def count(_: nn.Module, pictures: tuple[Tensor]) -> None:
+            call.pictures += len(pictures[0])
+
+        hook = self.model.encoder.register_forward_pre_hook(count)
+        with hook, stage("encode", call), torch.inference_mode(), self._autocast():
             return encode().float()
 
     def invert(self, pictures: Tensor, z_sem: Tensor) -> Tensor:
         """z_sto (B, 3, S, S) of pictures, given their z_sem."""
         run = exact_invert if self.options.inversion == "exact" else ddim_invert
-        with torch.inference_mode():
+        with stage("invert"), torch.inference_mode():
             predict = self._predictor(z_sem, None)
             return run(predict, pictures, self.schedule, self.options.steps_invert, self._last)
 
     def render(self, noise: Tensor, z_sem: Tensor, mixer: TokenMixer | None = None) -> Tensor:
         """Pictures (B, 3, S, S) in [-1, 1] from their codes."""
-        with torch.inference_mode():
-            predict = self._predictor(z_sem, mixer)
+        with stage("render"), torch.inference_mode():
+            predict = self._predictor(z_sem, _timed(mixer) if mixer is not None and is_recording() else mixer)
             return ddim_render(predict, noise, self.schedule, self.options.steps_render, self.top)
 
     def _grid(self, option: str) -> list[int]:
@@ -87,11 +97,44 @@ class Codec:
         with self._autocast():
             if step not in self._times:
                 self._times[step] = self.model.condition_time(torch.tensor([step], device=self.device))
-            channels_last = x.contiguous(memory_format=torch.channels_last)
-            return self._denoise(channels_last, self._times[step], semantic, mixer).float()
+            time, channels_last = self._times[step], x.contiguous(memory_format=torch.channels_last)
+
+            call = self._call(len(x), lambda: self.model.denoise(channels_last, time, semantic))
+            with stage("UNet", call):
+                # Frames that attend to each other have to pass together.
+                size = len(x) if mixer is not None or self._together is None else self._together
+                starts = range(0, len(x), size)
+                noise = [
+                    self._denoise(channels_last[i : i + size], time, semantic[i : i + size], mixer) for i in starts
+                ]
+                return (noise[0] if len(noise) == 1 else torch.cat(noise)).float()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.precision, enabled=self.precision is not None)
+
+    def _call(self, pictures: int, network: Callable[[], Tensor]) -> NetworkCall:
+        def again() -> Tensor:
+            with torch.inference_mode(), self._autocast():
+                return network()
+
+        wait = torch.cuda.synchronize if self.device.type == "cuda" else None
+        precision = str(self.precision or torch.float32).removeprefix("torch.")
+        return NetworkCall(pictures, str(self.device), precision, again, wait)
+
+
+def _timed(mixer: TokenMixer) -> TokenMixer:
+    def timed(q: Tensor, k: Tensor, h: Tensor) -> Tensor:
+        with stage("attention"):
+            return mixer(q, k, h)
+
+    return timed
+
+
+def _pictures_at_once(config: DiffAEConfig, precision: torch.dtype | None) -> int:
+    """How many pictures a processor takes through the UNet together; its largest map is the last to be joined."""
+    full, half = (config.channel_mult * 2)[0], (config.channel_mult * 2)[1]
+    values = (full + half) * config.model_channels * config.image_size**2
+    return max(1, _LARGEST_MAP // (values * (precision or torch.float32).itemsize))
 
 
 def in_batches(codec: Codec, count: int, run: Callable[[slice], list[Tensor]]) -> list[Tensor]:

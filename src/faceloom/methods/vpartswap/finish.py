@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from faceloom.geometry import masks
-from faceloom.geometry.partcover import part_box, part_matte, visibility
+from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import mouth_opening_matte
 from faceloom.methods.multiband import CONFIDENCE
 from faceloom.methods.vpartswap.alignment import ReferencePart
@@ -16,6 +17,9 @@ from faceloom.methods.vpartswap.codec import Codec
 from faceloom.methods.vpartswap.crops import FaceCrop, cut_face, enlarge, resample
 from faceloom.methods.vpartswap.options import Options
 from faceloom.types import Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch
+
+_EDGE = 0.03
+"""Deviation of the soft edge along what hides a part, in inter-ocular distances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,18 +77,22 @@ def _box(patch: Patch) -> Box:
 
 
 def _matte(work: Work, references: Sequence[ReferencePart], box: Box) -> Matte:
-    """Where the rendered picture counts: the soft mattes of the parts, without the opening of the mouth."""
+    """Where the rendered picture counts: the soft mattes of the parts, without the opening of the mouth.
+
+    What multiband leaves to the target, because something hides the part or it is too small to see, stays the target's.
+    """
     landmarks = work.face.landmarks.astype(np.float64)
     trust = float(masks.smoothstep(work.face.confidence, *CONFIDENCE))
     whole = np.zeros((box.height, box.width), np.float32)
     for part in (reference.part for reference in references):
         weight = trust * visibility(part, work.face.pose)
         own = part_box(part, landmarks, work.frame.width, work.frame.height)
-        if weight <= 0 or not own.area:
+        if weight <= 0 or not own.area or own.union(box) != box:
             continue
         matte = part_matte(part, landmarks, None, own)
         if part == Part.MOUTH:
             matte = matte * (1 - mouth_opening_matte(landmarks, own))
         inside = own.relative_to(box).slices
         np.maximum(whole[inside], np.float32(weight) * matte, out=whole[inside])
-    return whole
+    near = cv2.GaussianBlur(work.base.matte, (0, 0), _EDGE * face_scale(landmarks), borderType=cv2.BORDER_REPLICATE)
+    return whole * np.clip(2 * near - 1, 0, 1)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from faceloom.errors import FaceloomError
+from faceloom.methods.eyeball import steady_irises
 from faceloom.methods.multiband import Multiband
 from faceloom.methods.vpartswap.options import read_options
 from faceloom.types import Attribute, Face, Patch, Source, Window
@@ -30,15 +31,22 @@ class VPartSwap:
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self.options = read_options(options or {})
+        # A checkpoint of the user's own is a file, or a name that the store will not know.
+        own = self.options.checkpoint not in Store().records
+        self.weights = (() if own else (self.options.checkpoint,)) + (
+            ("raft_things",) if self.options.attention == "raft" else ()
+        )
         self._multiband = Multiband({})
 
     def prepare(self, sources: Mapping[Attribute, Source]) -> Prepared:
         """Load the network and cut the parts out of their references."""
         try:
+            import safetensors  # noqa: F401
             import torch  # noqa: F401
         except ImportError as error:
             raise FaceloomError(
-                "method 'vpartswap' needs torch, which is not installed: pip install 'faceloom[torch]'"
+                f"method 'vpartswap' needs torch, and it cannot be imported ({error}); install it with: "
+                "pip install 'faceloom[torch]'"
             ) from error
         from faceloom.methods.vpartswap.prepared import Prepared, load_codec, make_flow, read_references
 
@@ -52,10 +60,12 @@ class VPartSwap:
         from faceloom.methods.vpartswap.finish import Work
 
         base = self._multiband.apply(window, faces, prepared.multiband)
-        core = range(*window.core.indices(len(window.frames)))
+        for person in {face.track for face in faces if face is not None}:
+            prepared.meet(person, window)
+        placed = steady_irises(faces)
         work = []
-        for i, patches in zip(core, base, strict=True):
-            face = faces[i]
+        for i, patches in zip(range(*window.core.indices(len(window.frames))), base, strict=True):
+            face = placed[i]
             if patches and face is not None:
                 work.append(Work.of(window.frames[i], face, patches[0], prepared.codec))
         edited = iter(prepared.edit(work, window, faces))

@@ -26,7 +26,7 @@ from faceloom.methods.vpartswap.pipeline import EncodedPart, edit_crops, encode_
 from faceloom.methods.vpartswap.temporal import Flow
 from faceloom.perceive.flow import OpticalFlow
 from faceloom.perceive.raft import RaftFlow
-from faceloom.types import Attribute, Face, Part, Patch, Source, Window
+from faceloom.types import Attribute, Face, Frame, Part, Patch, Source, Window
 from faceloom.weights import Store
 
 
@@ -35,7 +35,7 @@ class Prepared:
     """What depends on the references alone, and what is known of the people met so far.
 
     encoded  for each person, the references in that person's light, and their codes.
-    tints    what the last frames had to be corrected by, see ``match``.
+    tints    for each person, what the last frames had to be corrected by, see ``match``.
     """
 
     codec: Codec
@@ -43,33 +43,40 @@ class Prepared:
     flow: Flow | None
     multiband: list[Job]
     encoded: dict[int, list[EncodedPart]] = field(default_factory=dict)
-    tints: FrameMemo[NDArray[np.float32]] = field(default_factory=FrameMemo)
+    tints: dict[int, FrameMemo[NDArray[np.float32]]] = field(default_factory=dict)
     shots: Shots = field(default_factory=Shots)
+
+    def meet(self, person: int, window: Window) -> None:
+        """Drop what is known of a person in another shot or clip; before ``edit``, for every person in every window."""
+        if self.shots.is_new_to(person, window):
+            self.tints.pop(person, None)
+            self.encoded.pop(person, None)
 
     def edit(self, work: Sequence[Work], window: Window, faces: Sequence[Face | None]) -> list[Patch]:
         """The patch of every frame in ``work``, all of one person and in ``window``."""
         if not work:
             return []
         person = work[0].face.track
-        if self.shots.is_new_to(person, window):
-            self.tints.forget(person)
-            self.encoded[person] = self._encode(window, faces)
+        if person not in self.encoded:
+            self.encoded[person] = self._encode(work[0].frame, window, faces)
+        tints = self.tints.setdefault(person, FrameMemo())
         seen, collages = [w.seen for w in work], [w.collage for w in work]
         rendered = edit_crops(self.codec, self.encoded[person], seen, collages, self.flow)
         patches = []
         for one, result in zip(work, rendered, strict=True):
             picture = result.picture
             if self.codec.options.colour:
-                self.tints.put(person, one.seen.index, tint(picture, one.seen.picture, result.mask))
-                picture = picture + steady_tint(self.tints, person, one.seen.index)
+                tints.put(person, one.seen.index, tint(picture, one.seen.picture, result.mask))
+                picture = picture + steady_tint(tints, person, one.seen.index)
             patches.append(finish(one, picture, self.references, self.codec.options))
         return patches
 
-    def _encode(self, window: Window, faces: Sequence[Face | None]) -> list[EncodedPart]:
-        """Invert the references once for a person, in the light that falls on that person when first seen."""
+    def _encode(self, first: Frame, window: Window, faces: Sequence[Face | None]) -> list[EncodedPart]:
+        """Invert the references once for a person, in the light that falls on that person in the first edited frame."""
         references = self.references
         if self.codec.options.light:
-            lights = [next(filter(None, job.meter.lights(window.frames, faces)), None) for job in self.multiband]
+            index = next(i for i, frame in enumerate(window.frames) if frame is first)
+            lights = [job.meter.lights(window.frames, faces)[index] for job in self.multiband]
             pairs = zip(references, lights, strict=True)
             references = [part if light is None else lit(part, light.skin) for part, light in pairs]
         return encode_reference(self.codec, references)
@@ -82,7 +89,10 @@ def load_codec(options: Options, store: Store) -> Codec:
     try:
         return Codec(load_checkpoint(path), options)
     except ValidationError as error:
-        raise WeightsError(f"{path} recommends options that method 'vpartswap' does not have: {error}") from error
+        first = error.errors()[0]
+        raise WeightsError(
+            f"{path} recommends for option {first['loc'][0]} what means nothing: {first['msg']}"
+        ) from error
 
 
 def make_flow(options: Options, store: Store) -> Flow | None:

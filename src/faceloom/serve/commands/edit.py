@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from faceloom.errors import MediaError, RecipeError, TruncatedMediaError
 from faceloom.run import Output, Report, build_recipe, edit_clip, read_recipe, required_weights
 from faceloom.run.recipe import parse_take
 from faceloom.serve import show
+from faceloom.serve.options import parse_options
 from faceloom.types import Recipe
 from faceloom.weights import Store
 
@@ -25,7 +25,9 @@ def edit(
         typer.Option("--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg. Repeat for several."),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe file (TOML); flags override it.")] = None,
-    method: Annotated[str | None, typer.Option(help="Method; see `faceloom methods`.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Method, see `faceloom methods`; auto is the same as naming none.")
+    ] = None,
     strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0 keeps the target, 1 edits fully.")] = None,
     face: Annotated[str | None, typer.Option(help="largest, all, or a track id of `faceloom inspect`.")] = None,
     reference_face: Annotated[
@@ -36,6 +38,12 @@ def edit(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every stochastic step.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="name=value setting of the method.")] = None,
+    steps_invert: Annotated[
+        int | None, typer.Option(help="Same as --option steps_invert=N: steps from picture to noise.")
+    ] = None,
+    steps_render: Annotated[
+        int | None, typer.Option(help="Same as --option steps_render=N: steps from noise to picture.")
+    ] = None,
     codec: Annotated[str, typer.Option(help="h264, hevc, av1, vp9, prores, or ffv1 (lossless, .mkv).")] = "h264",
     crf: Annotated[int | None, typer.Option(help="Quality of the video, lower is better.")] = None,
     preset: Annotated[str | None, typer.Option(help="Speed preset of the encoder.")] = None,
@@ -52,6 +60,7 @@ def edit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Take attributes of the face from reference pictures, e.g. --take mouth=ref.jpg --take eyes=other.jpg."""
+    steps = {"steps_invert": steps_invert, "steps_render": steps_render}
     wanted = _recipe(
         recipe,
         take or [],
@@ -62,7 +71,7 @@ def edit(
             "reference_face": reference_face,
             "occlusion": occlusion,
             "seed": seed,
-            "options": _options(option or []) or None,
+            "options": _options(option or [], steps) or None,
         },
     )
     settings = Output(codec, crf, preset, overwrite, start, end, allow_partial)
@@ -128,15 +137,12 @@ def _recipe(path: Path | None, take: list[str], flags: dict[str, Any]) -> Recipe
     return replace(merged, options={**base.options, **merged.options})
 
 
-def _options(pairs: list[str]) -> dict[str, Any]:
-    """``name=value`` flags as a table; a value that reads as TOML (number, true, list) is one, else it is text."""
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, separator, text = pair.partition("=")
-        if not separator or not name:
-            raise RecipeError(f"--option '{pair}' is not of the form name=value")
-        try:
-            options[name] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            options[name] = text
+def _options(pairs: list[str], shorthands: dict[str, int | None]) -> dict[str, Any]:
+    """``--option`` flags as a table; ``shorthands`` are options with a flag of their own, None where not given."""
+    options = parse_options(pairs)
+    for name, number in shorthands.items():
+        if number is not None:
+            if name in options:
+                raise RecipeError(f"--option {name} and --{name.replace('_', '-')} set the same; keep one of them")
+            options[name] = number
     return options

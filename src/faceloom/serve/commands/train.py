@@ -40,7 +40,7 @@ def faces(
     quiet: Quiet = False,
 ) -> None:
     """Generate FFHQ-aligned faces of people who do not exist; faces already in the folder are kept."""
-    _need_torch()
+    need_torch()
     from faceloom.media import write_image
     from faceloom.train.data.generate import WEIGHTS, FaceGenerator, file_of
     from faceloom.train.devices import best_device
@@ -48,11 +48,11 @@ def faces(
     store = Store()
     show.fetch(store, WEIGHTS, quiet)
     licence = store.record(WEIGHTS[-1]).licence
-    _make_folder(output)
+    make_folder(output)
     wanted = [number for number in range(seed, seed + count) if not file_of(output, number).exists()]
     device = best_device()
     generator = FaceGenerator(store, device)
-    with _bar("generating faces", quiet) as advance:
+    with progress_bar("generating faces", quiet) as advance:
         made = generator.faces(wanted, size, truncation, batch=1 if device.type == "cpu" else 8)
         for done, (number, picture) in enumerate(made, 1):
             about = {"description": f"synthetic face, MobileStyleGAN, seed {number}; {licence}"}
@@ -73,7 +73,7 @@ def pack(
     quiet: Quiet = False,
 ) -> None:
     """Find and align the faces of all pictures, and pack them for training."""
-    _pack(folder, output, sorted(set(size)), hold_out or [], aligned, quiet)
+    pack_folder(folder, output, sorted(set(size)), hold_out or [], aligned, quiet)
 
 
 @app.command()
@@ -92,7 +92,7 @@ def diffae(
     quiet: Quiet = False,
 ) -> None:
     """Train a diffusion autoencoder; see docs/train.md."""
-    _need_torch("accelerate")
+    need_torch("accelerate")
     from accelerate import PartialState
 
     from faceloom.methods.vpartswap.checkpoint import convert
@@ -104,7 +104,7 @@ def diffae(
     from faceloom.train.recipe import read_training_recipe
     from faceloom.train.stop import StopRequest
 
-    chosen = read_training_recipe(recipe, _changes(minutes=minutes, samples=samples, seed=seed))
+    chosen = read_training_recipe(recipe, changes(minutes=minutes, samples=samples, seed=seed))
     task = DiffAETask(chosen)
     if (output / LAST).exists() and not resume:
         raise RecipeError(f"{output / LAST}: exists already; go on with --resume, or choose another output folder")
@@ -114,8 +114,8 @@ def diffae(
         packed, processes = output / "faces", PartialState(cpu=device == "cpu")
         with processes.main_process_first():  # one process packs, the others find it done
             if processes.is_main_process and not (resume and is_packed(packed)):
-                _make_folder(output)
-                _pack(data, packed, chosen.sizes, chosen.data.hold_out, aligned, quiet)
+                make_folder(output)
+                pack_folder(data, packed, chosen.sizes, chosen.data.hold_out, aligned, quiet)
         data = packed
     trainer = Trainer(
         task,
@@ -153,7 +153,7 @@ def reconstruct(
     quiet: Quiet = False,
 ) -> None:
     """Measure how well faces come back from inversion and rendering, and how much the code decides."""
-    _need_torch()
+    need_torch()
     from faceloom.methods.vpartswap.checkpoint import load_checkpoint
     from faceloom.train.data.faces import read_faces
     from faceloom.train.devices import best_device
@@ -178,7 +178,7 @@ def reconstruct(
     show.out.print(table)
 
 
-def _changes(**flags: Any) -> Mapping[str, Mapping[str, Any]]:
+def changes(**flags: Any) -> Mapping[str, Mapping[str, Any]]:
     """Flags that were given, as changes of the recipe's section ``run``. A length replaces the recipe's."""
     given = {name: value for name, value in flags.items() if value is not None}
     if "minutes" in given or "samples" in given:
@@ -186,12 +186,13 @@ def _changes(**flags: Any) -> Mapping[str, Mapping[str, Any]]:
     return {"run": given}
 
 
-def _pack(
+def pack_folder(
     folder: Path, output: Path, sizes: list[int] | tuple[int, ...], hold_out: Any, aligned: bool, quiet: bool
 ) -> None:
+    """Pack a folder of pictures, and say what came of it."""
     from faceloom.train.data.pack import pack_faces
 
-    with _bar("packing faces", quiet) as advance:
+    with progress_bar("packing faces", quiet) as advance:
         entries = pack_faces(
             folder,
             output,
@@ -217,7 +218,8 @@ def _perception(aligned: bool, quiet: bool) -> Perception | None:
     return Perception(store)
 
 
-def _need_torch(*others: str) -> None:
+def need_torch(*others: str) -> None:
+    """Raise FaceloomError that says what to install unless torch and the other libraries are there."""
     missing = [name for name in ("torch", *others) if importlib.util.find_spec(name) is None]
     if missing:
         raise FaceloomError(
@@ -226,7 +228,8 @@ def _need_torch(*others: str) -> None:
         )
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents. Raises MediaError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -234,7 +237,7 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _bar(label: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(label: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A bar of pictures done, of how many."""
     columns = (
         TextColumn("{task.description}"),
