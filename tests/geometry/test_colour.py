@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faceloom.geometry import colour
 
@@ -101,3 +103,28 @@ def test_the_mean_forgets_grain() -> None:
     points = rng.uniform(15, 65, (40, 2))
     assert np.abs(colour.sample_colours(image, points, 6.0) - 0.5).max() < 0.03
     assert np.abs(colour.sample_colours(image, points, 0.3) - 0.5).max() > 0.1
+
+
+def test_a_limited_gain_keeps_its_tilt_and_is_itself_when_small() -> None:
+    gain = np.array([[0.9, -0.1, -2.0], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
+    limited = colour.limited(gain, 0.35)
+    np.testing.assert_allclose(limited, [[0.35, -0.1, -0.35], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
+    assert colour.limited(limited, 0.35) is limited
+
+
+@given(st.floats(0.05, 0.9), st.floats(0.05, 0.9))
+def test_a_change_of_tone_moves_one_colour_and_keeps_black_white_and_order(before: float, after: float) -> None:
+    ramp = np.linspace(0, 1, 101, dtype=np.float32)
+    image = np.repeat(np.append(ramp, before).astype(np.float32)[None, :, None], 3, axis=2)
+    toned = colour.change_tone(image, np.full(3, before), np.full(3, after))[0, :, 0]
+    assert toned[-1] == pytest.approx(after, abs=1e-4)
+    assert toned[0] == 0 and toned[100] == pytest.approx(1, abs=1e-4)
+    assert np.diff(toned[:101]).min() > -1e-6  # float32
+
+
+def test_flattened_shading_is_a_power_of_luminance() -> None:
+    image = np.array([[[0.4, 0.4, 0.4], [0.8, 0.8, 0.8], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]]], np.float32)
+    shadows = np.array([[1, 1, 1, 0]], np.float32)
+    flat = colour.flatten_shading(image, 0.4, 0.5, shadows)[0, :, 0]
+    # 0.4 * 2 ** 0.5 and 0.4 * 0.25 ** 0.5; hair, which is no shadow, stays.
+    np.testing.assert_allclose(flat, [0.4, 0.4 * 2**0.5, 0.2, 0.1], rtol=1e-5)

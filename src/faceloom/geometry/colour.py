@@ -90,6 +90,40 @@ def apply_gain(
     return lit
 
 
+def limited(gain: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    """The gain with its level within ``most`` (logarithm) of none; the same object where it is already."""
+    level = np.clip(gain[0], -most, most)
+    return gain if np.array_equal(level, gain[0]) else np.vstack([level, gain[1:]])
+
+
+def change_tone(image: FloatImage, before: NDArray[np.float64], after: NDArray[np.float64]) -> FloatImage:
+    """Bend each channel so that the colour ``before`` becomes ``after``, and black and white stay: (H, W, 3).
+
+    A shift of ``log(v / (1 - v))``: shadows are scaled, highlights compressed. A plain gain would make highlights of dark
+    skin glare when it is to look light. Values outside [0, 1] stay as they are.
+    """
+    low, high = np.float32(0.02), np.float32(0.97)
+    old, new = (np.clip(value, low, high).astype(np.float32) for value in (before, after))
+    slope = new * (1 - old) / (old * (1 - new))
+    inside = np.clip(image, 0, 1)
+    return slope * inside / (1 + (slope - 1) * inside) + (image - inside)
+
+
+def flatten_shading(image: FloatImage, middle: float, exponent: float, shadows: NDArray[np.float32]) -> FloatImage:
+    """Weaken light and shade around ``middle``: luminance ``Y`` becomes ``middle (Y / middle) ** exponent``.
+
+    Args:
+        image: (H, W, 3) float32.
+        middle: luminance that stays.
+        exponent: contrast to keep, in logarithms: 1 all, 0 none.
+        shadows: (H, W) in [0, 1] how far what is darker than ``middle`` takes part: hair is no shadow.
+    """
+    luminance = image @ np.array([0.299, 0.587, 0.114], np.float32)
+    ratio = np.log(np.maximum(luminance, np.float32(_FLOOR)) / np.float32(max(middle, _FLOOR)))
+    ratio = np.where(ratio < 0, shadows * ratio, ratio)
+    return image * np.exp(np.float32(exponent - 1) * ratio)[..., None]
+
+
 def skin_features(colours: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """(..., 3) colours in [0, 1] as (..., 3) float32: log luminance, log red over green, log blue over green.
 
