@@ -33,10 +33,12 @@ BARS = {("exact", 20): 28.0, ("exact", 100): 32.0}
 
 @dataclass(frozen=True)
 class Row:
-    """One setting: PSNR in decibels of pixels in [0, 1] (mean, worst face, worst of the exact inversion's kind).
+    """One setting.
 
-    tint      difference of a face's mean colour, in units of 1/255.
-    forwards  passes through the UNet a face. cpu_seconds  processor time a face.
+    psnr, worst_psnr  decibels, of pixels in [0, 1]; mean over the faces, and the worst one.
+    tint              difference of a face's mean colour, in units of 1/255.
+    forwards          passes through the UNet a face.
+    cpu_seconds       processor time a face.
     """
 
     inversion: str
@@ -77,7 +79,7 @@ def measure(codec: Codec, pictures: Tensor) -> Row:
 
 def settings(arguments: argparse.Namespace) -> Iterator[Options]:
     for depth in arguments.depth:
-        for inversion in ("exact", "ddim"):
+        for inversion in arguments.inversion:
             for steps in arguments.steps:
                 yield Options(
                     steps_invert=steps,
@@ -107,6 +109,7 @@ def main() -> None:
     parser.add_argument("--aligned", action="store_true", help="the pictures are aligned already")
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 10, 20, 50, 100])
+    parser.add_argument("--inversion", nargs="+", default=["exact", "ddim"])
     parser.add_argument("--depth", type=float, nargs="+", default=[1.0])
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--precision", default="float32", help="float32, bfloat16 or float16")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,12 +260,36 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False)
+class Glimpse:
+    """A face at one moment of a clip: ``image`` is cut from the frame by ``crop``, ``face`` lies in crop pixels."""
+
+    image: Image
+    face: Face
+    crop: Crop
+
+
+class Performance(Protocol):
+    """What one face does through a clip."""
+
+    @property
+    def times(self) -> Sequence[Fraction]:
+        """Presentation times of the frames, seconds."""
+
+    def glimpse(self, index: int) -> Glimpse | None:
+        """The face in frame ``index`` of the clip, None where it is not seen."""
+
+
+@dataclass(frozen=True, eq=False)
 class Source:
-    """A picture that an attribute is taken from, with the face used in it."""
+    """A picture that an attribute is taken from, with the face used in it.
+
+    performance  of a clip, what the face does in all of it; ``image`` and ``face`` are those of one frame then.
+    """
 
     path: Path
     image: Image
     face: Face
+    performance: Performance | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
-from support.meshes import sphere
 
 from faceloom.geometry.mesh_texture import take_texture
 from faceloom.geometry.rasteriser import rasterise
@@ -18,6 +17,7 @@ from faceloom.perceive.morphable import MorphableModel, MorphableParameters, Mot
 from faceloom.train.recipe import build_recipe_of
 from faceloom.train.unifacegan.clips import ClipEntry, PackedClip, write_clip, write_index
 from faceloom.train.unifacegan.recipe import UniFaceGANRecipe
+from support.meshes import sphere
 
 SIDE = 32
 # Places of eyes, nose and mouth on the unit disc, y down.
@@ -36,7 +36,7 @@ TINY: dict[str, Any] = {
 
 @cache
 def ball() -> MorphableModel:
-    """A head of 1 mm radius: two coefficients of the shape make it wide and tall, one of the expression moves the chin."""
+    """A head of 1 mm radius; two numbers of the shape make it wide and tall, one of the expression drops its chin."""
     points, triangles = sphere((0, 0, 0), 1.0, rings=24)
     mean = (points * [1, -1, -1] * 1000).astype(np.float32)  # the model's y is up, its z out of the face
     shape, expression = np.zeros((mean.size, 40), np.float32), np.zeros((mean.size, 10), np.float32)

@@ -7,6 +7,7 @@ from faceloom.media.native import NativePlanes
 from faceloom.media.picture import read_image, write_image
 from faceloom.media.probe import probe
 from faceloom.media.reader import Clip, open_clip
+from faceloom.media.repeat import RepeatedPicture
 from faceloom.media.writer import ClipWriter
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ClipWriter",
     "ColourTags",
     "NativePlanes",
+    "RepeatedPicture",
     "open_clip",
     "probe",
     "read_image",

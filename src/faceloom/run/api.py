@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from faceloom.media.reader import Seconds
 from faceloom.run.pipeline import Output, Progress, edit_clip
@@ -34,6 +34,7 @@ def edit(
     start: Seconds | None = None,
     end: Seconds | None = None,
     allow_partial: bool = False,
+    audio: Literal["target", "driver"] = "target",
     store: Store | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -50,7 +51,7 @@ def edit(
         occlusion: "colour", or "parser" to also ask a face parsing network (needs torch) what covers the face.
         seed: seed of every stochastic step.
         options: settings of the method.
-        codec, crf, preset, overwrite, start, end, allow_partial: see ``Output``.
+        codec, crf, preset, overwrite, start, end, allow_partial, audio: see ``Output``.
         store: where weights are; None for the default store. Missing weights are pulled.
         progress: called after every frame with frames done, frames expected (or None) and frames without the face.
 
@@ -73,5 +74,5 @@ def edit(
         },
         where="edit()",
     )
-    output = Output(codec, crf, preset, overwrite, start, end, allow_partial)
+    output = Output(codec, crf, preset, overwrite, start, end, allow_partial, audio=audio)
     return edit_clip(recipe, target, out, output, store=store, progress=progress)

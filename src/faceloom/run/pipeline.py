@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from faceloom import __version__
 from faceloom.compose import behind, paste
-from faceloom.errors import TruncatedMediaError
-from faceloom.media import Clip, ClipWriter, open_clip
+from faceloom.errors import RecipeError, TruncatedMediaError
+from faceloom.media import Clip, ClipInfo, ClipWriter, RepeatedPicture, open_clip, probe
+from faceloom.media.output import PICTURES
 from faceloom.media.reader import Seconds
 from faceloom.methods.contract import Method, choose, needed_weights
 from faceloom.perceive import FaceParser, Perception
@@ -19,11 +21,12 @@ from faceloom.perceive.motion import MotionMeter
 from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run.ahead import ahead
+from faceloom.run.performance import DRIVING, compare_lengths
 from faceloom.run.report import Report, StageTimes, describe_recipe, describe_track, versions
 from faceloom.run.select import Selector, explain_nobody
 from faceloom.run.sources import load_sources
 from faceloom.run.windows import Scene, Seen, scenes, window_length
-from faceloom.types import Face, Frame, Patch, Recipe
+from faceloom.types import Attribute, Face, Frame, Patch, Recipe, Source
 from faceloom.weights import Store
 
 PERCEPTION = ("face_landmarker", "yunet", "sface")
@@ -42,6 +45,7 @@ class Output:
     start, end           seconds of the target to edit and keep; None for its own start and end.
     allow_partial        accept a damaged target: edit what decodes and do not raise.
     window               frames to edit at a time; None chooses by the size of a frame.
+    audio                whose sound to keep: "target", or "driver" where a picture becomes a video.
     """
 
     codec: str = "h264"
@@ -52,6 +56,7 @@ class Output:
     end: Seconds | None = None
     allow_partial: bool = False
     window: int | None = None
+    audio: Literal["target", "driver"] = "target"
 
 
 def required_weights(recipe: Recipe) -> tuple[str, ...]:
@@ -85,13 +90,14 @@ def edit_clip(
     method_class = choose(recipe.take, recipe.method)
     method, weights = method_class(recipe.options), required_weights(recipe)
     report = Report(str(target), str(out), describe_recipe(recipe), method_class.name, versions=versions())
-    clip = open_clip(target, start=settings.start, end=settings.end, allow_partial=settings.allow_partial)
+    clip = _open_target(recipe, target, out, settings)
     with clip, _open_sink(clip, out, settings, provenance(recipe, method_class.name)) as sink:
         store.ensure(weights)
         # One thread: a second one makes a landmark a little faster and everything beside it slower.
         perception = Perception(store, threads=1)
         with times("prepare"):
             sources, report.warnings = load_sources(recipe, perception)
+            report.warnings += _match_lengths(sources, clip)
             prepared = method.prepare(sources)
         parser = perception.parser if recipe.occlusion == "parser" else None
         run = _Run(recipe, method, prepared, FaceTracker(perception), parser, times, report)
@@ -110,6 +116,36 @@ def edit_clip(
         failure.report = report
         raise failure from damage
     return report
+
+
+def _open_target(recipe: Recipe, target: str | os.PathLike[str], out: str | os.PathLike[str], settings: Output) -> Clip:
+    """The target; a picture that is driven by a clip into a video is shown at the times of that clip."""
+    driver = _driving_clip(recipe)
+    if driver is not None and Path(out).suffix.lower() not in PICTURES and probe(target).kind == "image":
+        if settings.start is not None or settings.end is not None:
+            raise RecipeError(
+                f"{target}: a picture has no duration to trim; trim its driver {driver.path} instead"
+            )
+        return RepeatedPicture(target, driver, sound=settings.audio == "driver")
+    if settings.audio == "driver":
+        raise RecipeError(
+            "the driver's sound can be kept where a clip drives a picture and the output is a video; "
+            "leave out --audio for any other edit"
+        )
+    return open_clip(target, start=settings.start, end=settings.end, allow_partial=settings.allow_partial)
+
+
+def _driving_clip(recipe: Recipe) -> ClipInfo | None:
+    paths = [path for attribute, path in recipe.take.items() if attribute in DRIVING]
+    return next((info for info in map(probe, paths) if info.kind == "video"), None)
+
+
+def _match_lengths(sources: Mapping[Attribute, Source], clip: Clip) -> list[str]:
+    """Give a repeated picture the times of what drives it; else say which driving clips are longer or shorter."""
+    driving = list({source.path: source for source in sources.values() if source.performance is not None}.values())
+    if isinstance(clip, RepeatedPicture):
+        clip.times = next(source.performance.times for source in driving if source.performance is not None)
+    return [remark for source in driving for remark in compare_lengths(source, clip.info)]
 
 
 def _open_sink(clip: Clip, out: str | os.PathLike[str], settings: Output, comment: str) -> ClipWriter:

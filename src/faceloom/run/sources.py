@@ -11,8 +11,9 @@ from faceloom.errors import FaceError
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.geometry.warp import minified
-from faceloom.media import read_image
+from faceloom.media import probe, read_image
 from faceloom.perceive import Perception, perceive_image
+from faceloom.run.performance import DRIVING, read_performance
 from faceloom.types import Attribute, Face, Image, Part, Recipe, Source
 
 _PROFILE_DEGREES = 40.0
@@ -23,7 +24,7 @@ _SMALL = 40.0
 
 
 def load_sources(recipe: Recipe, perception: Perception) -> tuple[dict[Attribute, Source], list[str]]:
-    """Read every reference of a recipe and choose the face in it.
+    """Read every reference of a recipe and choose the face in it. What moves (``DRIVING``) may come from a clip.
 
     Returns:
         Sources by attribute, and warnings about references that will not work well.
@@ -37,9 +38,12 @@ def load_sources(recipe: Recipe, perception: Perception) -> tuple[dict[Attribute
     warnings: list[str] = []
     for attribute, path in recipe.take.items():
         if path not in found:
-            image = read_image(path)
-            face, remark = _choose(path, perceive_image(image, perception), recipe.reference_face)
-            found[path] = Source(path, image, face)
+            if attribute in DRIVING and probe(path).kind == "video":
+                found[path], remark = read_performance(path, perception)
+            else:
+                image = read_image(path)
+                face, remark = _choose(path, perceive_image(image, perception), recipe.reference_face)
+                found[path] = Source(path, image, face)
             warnings += remark
         sources[attribute] = found[path]
         warnings += check_source(attribute, sources[attribute])

@@ -18,11 +18,16 @@ class Draws:
     """
 
     def __init__(self, seed: int, step: int, rank: int = 0, device: torch.device | str = "cpu") -> None:
+        self.key = seed, step, rank
         state = [int(word) for word in np.random.SeedSequence((seed, step, rank)).generate_state(3, np.uint64) >> 1]
         self.device = torch.device(device)
         self._small = torch.Generator().manual_seed(state[0])
         self._large = torch.Generator(self.device).manual_seed(state[1])
         self._dropout = state[2]
+
+    def numbers(self) -> np.random.Generator:
+        """A generator for what is chosen off the device; a new one, with the same numbers, at each call."""
+        return np.random.default_rng((*self.key, 1))
 
     def seed_dropout(self) -> None:
         """Seed torch's own generators, which layers draw from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ class TrainingLog:
 
     after        lines of later steps, which a run that was killed had written after its last checkpoint, are dropped.
     tensorboard  write TensorBoard events too, into ``folder/tensorboard``; raises FaceloomError if it is missing.
+    terms        more columns, for the terms of a loss.
     """
 
-    def __init__(self, folder: Path, after: int, tensorboard: bool = False) -> None:
-        self.path = folder / "log.csv"
+    def __init__(self, folder: Path, after: int, tensorboard: bool = False, terms: Sequence[str] = ()) -> None:
+        self.path, self.columns = folder / "log.csv", (*COLUMNS, *terms)
         lines = []
         if after and self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as file:
                 lines = [line for line in csv.DictReader(file) if int(line["step"]) <= after]
         with self.path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(lines)
         self._events: Any = _tensorboard(folder / "tensorboard", after) if tensorboard else None
@@ -34,7 +35,8 @@ class TrainingLog:
     def write(self, values: Mapping[str, float]) -> None:
         """Add a line; columns without a value stay empty."""
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS).writerow({name: _short(values[name]) for name in COLUMNS if name in values})
+            row = {name: _short(values[name]) for name in self.columns if name in values}
+            csv.DictWriter(file, self.columns).writerow(row)
         if self._events is not None:
             for name, value in values.items():
                 if name != "step":

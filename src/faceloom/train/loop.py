@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, convert_conv2d_weight_memory_format
 
 from faceloom.errors import FaceloomError
 from faceloom.media import write_image
 from faceloom.train.checkpoint import LAST, load_training, require_same_options, restore, save_training
-from faceloom.train.data.augment import augment
-from faceloom.train.data.faces import PackedFaces, shuffled_rows
+from faceloom.train.data.faces import shuffled_rows
+from faceloom.train.data.samples import Samples
 from faceloom.train.draws import Draws
 from faceloom.train.ema import frozen_copy, update_ema
 from faceloom.train.log import TrainingLog
@@ -53,7 +55,7 @@ class Trainer:
     Args:
         task: kind of model.
         recipe: what to do.
-        faces: packed faces at the sizes of the recipe's stages.
+        faces: packed faces, or other samples, at the sizes of the recipe's stages.
         folder: output; made if missing.
         resume: go on from the folder's ``last.ckpt`` if there is one.
         init: checkpoint whose weights, the trained ones and their running mean, are begun with.
@@ -70,7 +72,7 @@ class Trainer:
         self,
         task: Task,
         recipe: TrainingRecipe,
-        faces: PackedFaces,
+        faces: Samples,
         folder: Path,
         *,
         resume: bool = False,
@@ -95,25 +97,27 @@ class Trainer:
         self.layout = torch.channels_last if last else torch.contiguous_format
         convert_conv2d_weight_memory_format(self.network, self.layout)
         self.ema = frozen_copy(self.network)
+        objective = task.objective(self.network.train()).to(self.device)
+        self.players, self.terms = objective.players(), objective.terms
         how = recipe.optimiser
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
+            [{"params": list(player.module.parameters())} for player in self.players],
             lr=how.learning_rate,
-            betas=(0.9, how.beta2),
+            betas=(how.beta1, how.beta2),
             weight_decay=how.weight_decay,
             fused=self.device.type == "cuda",
         )
         self.at = Position()
         self._load(resume, init)
 
-        objective = task.objective(self.network.train()).to(self.device)
         if recipe.run.compile:
             objective.compile()
         self.objective: Any = self.accelerator.prepare_model(objective)
         self.ema_objective = task.objective(self.ema).to(self.device)
-        self.log = TrainingLog(folder, self.at.step, tensorboard) if self.main else None
+        self.log = TrainingLog(folder, self.at.step, tensorboard, self.terms) if self.main else None
         self._losses: list[Tensor] = []
         self._loss: float | None = None
+        self._means: dict[str, float] = {}
         self._held_out: float | None = None
 
     def train(self, asked_to_stop: Callable[[], bool] = lambda: False) -> Outcome:
@@ -150,24 +154,36 @@ class Trainer:
 
     def _step(self, stage: StageSection, rate: float) -> Tensor:
         """One batch: loss, gradient, new weights, new running mean. Returns the norm of the gradient."""
-        seed, rank, world = self.recipe.run.seed, self.accelerator.process_index, self.accelerator.num_processes
-        rows = shuffled_rows(self.faces.training, seed, self.at.seen, stage.batch)[rank::world]
-        draws = Draws(seed, self.at.step, rank, self.device)
+        rows, draws = self._turn(stage)
         draws.seed_dropout()
-        pictures = augment(self.faces.batch(stage.size, rows, self.device), self.recipe.augment, draws)
-        pictures = pictures.contiguous(memory_format=self.layout)
-        loss = self.objective(*self.task.draw(pictures, draws)).mean()
-        self.accelerator.backward(loss)
-        norm = clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip or float("inf"))
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        pictures = self.faces.draw(stage.size, rows, self.recipe.augment, draws)
+        self.faces.expect(stage.size, *self._turn(stage, ahead=1))
+        if isinstance(pictures, Tensor):
+            pictures = pictures.contiguous(memory_format=self.layout)
+        losses = self._means_of(self.objective(*self.task.draw(pictures, draws)))
+        self.accelerator.backward(losses[0])
+        limit = self.recipe.optimiser.clip or float("inf")
+        norms = [clip_grad_norm_(player.module.parameters(), limit) for player in self.players]
+        for group, player in zip(self.optimiser.param_groups, self.players, strict=True):
+            group["lr"] = rate * player.rate
         self.optimiser.step()
         self.optimiser.zero_grad()
         update_ema(self.ema, self.network, self.recipe.ema, self.at.step)
-        self._losses.append(loss.detach())
+        self._losses.append(losses.detach())
         self.at.step += 1
         self.at.seen += stage.batch
-        return norm
+        return torch.stack(norms).norm()
+
+    def _turn(self, stage: StageSection, ahead: int = 0) -> tuple[NDArray[np.integer], Draws]:
+        """The rows that this process sees in a step, and the random numbers of that step."""
+        seed, rank, world = self.recipe.run.seed, self.accelerator.process_index, self.accelerator.num_processes
+        rows = shuffled_rows(self.faces.training, seed, self.at.seen + ahead * stage.batch, stage.batch)
+        return rows[rank::world], Draws(seed, self.at.step + ahead, rank, self.device)
+
+    def _means_of(self, losses: Tensor | Mapping[str, Tensor]) -> Tensor:
+        """The loss, then each of the terms, as means over the pictures."""
+        named = {"loss": losses} if isinstance(losses, Tensor) else losses
+        return torch.stack([named[name].mean() for name in ("loss", *self.terms)])
 
     def _agree(self, seconds: float, stop: bool) -> bool:
         """Add the time of a step; the first process decides for all what the clock says and whether to stop."""
@@ -192,6 +208,7 @@ class Trainer:
             "size": stage.size,
             "loss": self._loss,
             "held_out_loss": self._held_out,
+            **self._means,
             "gradient": gradient,
             "learning_rate": rate,
             "images_per_second": speed,
@@ -210,13 +227,13 @@ class Trainer:
         """Average the losses since the last time. Raises FaceloomError if that is not a number."""
         if not self._losses:
             return
-        loss, self._losses = float(torch.stack(self._losses).mean()), []
+        (loss, *terms), self._losses = torch.stack(self._losses).mean(0).tolist(), []
         if not loss < float("inf"):
             raise FaceloomError(
                 f"the loss is {loss} at step {self.at.step}; go on from {self.folder / LAST} with a lower "
                 'optimiser.learning_rate or with run.precision = "fp32"'
             )
-        self._loss = loss
+        self._loss, self._means = loss, dict(zip(self.terms, terms, strict=True))
 
     @torch.no_grad()
     def _measure(self, stage: StageSection) -> float | None:
@@ -224,17 +241,16 @@ class Trainer:
         rows = self.faces.held_out
         if not self.main or not len(rows):
             return None
-        rows = rows[:: max(1, len(rows) // _HELD_OUT)][:_HELD_OUT]
-        examples = self.task.examples(self.faces.batch(stage.size, rows, self.device))
+        examples = self.task.examples(self.faces.batch(stage.size, _spread(rows, _HELD_OUT), self.device))
         with self.accelerator.autocast():
             parts = [
                 self.ema_objective(*batch) for batch in zip(*(x.split(stage.batch) for x in examples), strict=True)
             ]
-        return float(torch.cat(parts).mean())
+        return float(torch.cat([part if isinstance(part, Tensor) else part["loss"] for part in parts]).mean())
 
     def _sheet(self, stage: StageSection) -> None:
         if self.main:
-            rows = (self.faces.held_out if len(self.faces.held_out) else self.faces.training)[:_SHEET]
+            rows = _spread(self.faces.held_out if len(self.faces.held_out) else self.faces.training, _SHEET)
             with self.accelerator.autocast():
                 sheet = self.task.sheet(self.ema, self.faces.batch(stage.size, rows, self.device))
             write_image(self.folder / f"sheet_{self.at.step:07d}.png", sheet, overwrite=True)
@@ -270,3 +286,8 @@ class Trainer:
         self.optimiser.load_state_dict(state.optimiser)
         self.at = state.position
         self.tell(f"going on from {path}: step {self.at.step}, {self.at.seen} pictures seen")
+
+
+def _spread(rows: NDArray[np.integer], count: int) -> NDArray[np.integer]:
+    """At most ``count`` of the rows, evenly over them: neighbours may be frames of one clip."""
+    return rows[:: max(1, len(rows) // count)][:count]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -71,6 +71,7 @@ class OptimiserSection(_Section):
     schedule: Literal["constant", "cosine"] = "constant"
     final: float = Field(default=0.0, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.999, gt=0, lt=1)
     clip: float = Field(default=1.0, ge=0)
 
@@ -136,10 +137,19 @@ class TrainingRecipe(_Section):
         return tuple(sorted({stage.size for stage in self.stages}))
 
 
+R = TypeVar("R", bound=TrainingRecipe)
+
+
 def read_training_recipe(path: Path, changes: Mapping[str, Mapping[str, Any]] | None = None) -> TrainingRecipe:
+    """Read a TOML recipe with the sections that every model has; see ``read_recipe_of``."""
+    return read_recipe_of(TrainingRecipe, path, changes)
+
+
+def read_recipe_of(kind: type[R], path: Path, changes: Mapping[str, Mapping[str, Any]] | None = None) -> R:
     """Read a TOML recipe.
 
     Args:
+        kind: class of the recipe; models that need more sections have their own.
         path: the file.
         changes: values that win over those of the file, by section and key.
 
@@ -154,24 +164,29 @@ def read_training_recipe(path: Path, changes: Mapping[str, Mapping[str, Any]] | 
         raise RecipeError(f"the recipe {path} is not valid TOML: {error}") from error
     for section, entries in (changes or {}).items():
         values[section] = {**values.get(section, {}), **entries}
-    return build_training_recipe(values, where=f"recipe {path}")
+    return build_recipe_of(kind, values, where=f"recipe {path}")
 
 
 def build_training_recipe(values: Mapping[str, Any], where: str = "recipe") -> TrainingRecipe:
     """A checked recipe from plain values. Raises RecipeError as ``read_training_recipe`` does."""
+    return build_recipe_of(TrainingRecipe, values, where)
+
+
+def build_recipe_of(kind: type[R], values: Mapping[str, Any], where: str = "recipe") -> R:
+    """``build_training_recipe`` for a class of recipes."""
     try:
-        return TrainingRecipe.model_validate(dict(values))
+        return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise RecipeError(_explain(error, where)) from error
+        raise RecipeError(_explain(error, where, kind)) from error
 
 
-def _explain(error: ValidationError, where: str) -> str:
+def _explain(error: ValidationError, where: str, kind: type[TrainingRecipe]) -> str:
     lines = []
     for problem in error.errors():
         path = problem["loc"]
         key = ".".join(str(step) for step in path)
         if problem["type"] == "extra_forbidden":
-            known = _known(path)
+            known = _known(path, kind)
             lines.append(f"unknown key '{key}'{suggest(str(path[-1]), known) or '; known are ' + ', '.join(known)}")
         elif problem["type"] == "missing":
             lines.append(f"'{key}' is missing")
@@ -182,10 +197,10 @@ def _explain(error: ValidationError, where: str) -> str:
     return f"{where}: " + "; ".join(lines)
 
 
-def _known(path: tuple[int | str, ...]) -> list[str]:
+def _known(path: tuple[int | str, ...], kind: type[TrainingRecipe]) -> list[str]:
     """The keys that could have stood at the end of ``path``."""
     if len(path) == 1:
-        return list(TrainingRecipe.model_fields)
-    section = StageSection if path[0] == "stages" else TrainingRecipe.model_fields[str(path[0])].annotation
+        return list(kind.model_fields)
+    section = StageSection if path[0] == "stages" else kind.model_fields[str(path[0])].annotation
     assert isinstance(section, type) and issubclass(section, BaseModel)
     return list(section.model_fields)

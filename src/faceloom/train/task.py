@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -11,13 +12,32 @@ from faceloom.train.draws import Draws
 from faceloom.types import Image
 
 
+@dataclass(frozen=True, eq=False)
+class Player:
+    """Weights that are optimised apart: their gradient is clipped on its own, and they learn at a rate of their own.
+
+    Adam keeps its moments for each weight, so players of one optimiser move as if each had one to itself.
+
+    rate  times the recipe's learning rate.
+    """
+
+    module: nn.Module
+    rate: float = 1.0
+
+
 class Objective(nn.Module):
     """A network and its loss, as one module, so that it can be compiled and spread over devices.
 
-    ``forward`` takes the tensors that ``Task.draw`` made and returns the loss of each picture, (B,) float32.
+    ``forward`` takes the tensors that ``Task.draw`` made and returns the loss of each picture, (B,) float32; or, with
+    ``terms``, a mapping of ``loss`` and each of ``terms`` to such tensors. ``loss`` is minimised, terms are logged.
     """
 
     network: nn.Module
+    terms: tuple[str, ...] = ()
+
+    def players(self) -> tuple[Player, ...]:
+        """What is optimised: disjoint parts of the network, all of it unless it is at odds with itself."""
+        return (Player(self.network),)
 
 
 class Task(Protocol):
@@ -34,14 +54,14 @@ class Task(Protocol):
     def objective(self, network: nn.Module) -> Objective:
         """The loss around a network."""
 
-    def draw(self, pictures: Tensor, draws: Draws) -> tuple[Tensor, ...]:
-        """What ``Objective.forward`` takes, for pictures (B, 3, S, S) in [-1, 1]."""
+    def draw(self, pictures: Any, draws: Draws) -> tuple[Tensor, ...]:
+        """What ``Objective.forward`` takes, for a batch of the samples: of packed faces, (B, 3, S, S) in [-1, 1]."""
 
-    def examples(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def examples(self, pictures: Any) -> tuple[Tensor, ...]:
         """As ``draw``, but always the same for the same pictures: for measuring on faces that are held out."""
 
     def extra(self) -> Mapping[str, Tensor]:
         """More tensors for the checkpoint's ``state_dict``."""
 
-    def sheet(self, network: nn.Module, pictures: Tensor) -> Image:
+    def sheet(self, network: nn.Module, pictures: Any) -> Image:
         """A page that shows what the network can do, (H, W, 3) uint8 RGB."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +22,9 @@ def edit(
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     take: Annotated[
         list[str] | None,
-        typer.Option("--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg. Repeat for several."),
+        typer.Option(
+            "--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg; expression and pose also from clips. Repeat."
+        ),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe file (TOML); flags override it.")] = None,
     method: Annotated[
@@ -49,6 +51,9 @@ def edit(
     preset: Annotated[str | None, typer.Option(help="Speed preset of the encoder.")] = None,
     start: Annotated[float | None, typer.Option(help="Seconds: first moment to edit and keep.")] = None,
     end: Annotated[float | None, typer.Option(help="Seconds: end of what to edit and keep.")] = None,
+    audio: Annotated[
+        str, typer.Option(help="Whose sound to keep: target, or driver where a clip drives a picture.")
+    ] = "target",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")] = False,
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Accept a damaged video: edit what decodes.")
@@ -74,7 +79,10 @@ def edit(
             "options": _options(option or [], steps) or None,
         },
     )
-    settings = Output(codec, crf, preset, overwrite, start, end, allow_partial)
+    if audio not in ("target", "driver"):
+        raise RecipeError(f"--audio '{audio}' must be target or driver")
+    sound: Literal["target", "driver"] = "driver" if audio == "driver" else "target"
+    settings = Output(codec, crf, preset, overwrite, start, end, allow_partial, audio=sound)
     result = run_edit(wanted, target, out, settings, Store(only_permissive=only_permissive), report, quiet)
     show.out.print(summary(out, result), markup=False)
 

@@ -14,5 +14,7 @@ def methods() -> None:
     table = Table("method", "takes", "needs", "what it does", show_lines=True)
     for name, method in installed().items():
         takes = ", ".join(attribute.value for attribute in Attribute if attribute in method.takes)
-        table.add_row(name, takes, ", ".join(method.needs) or "nothing more", method.summary)
+        status = getattr(method, "status", None)
+        what = method.summary if status is None else f"{method.summary}; {status()}"
+        table.add_row(name, takes, ", ".join(method.needs) or "nothing more", what)
     show.out.print(table)

@@ -15,7 +15,10 @@ from torch import Tensor
 from faceloom.errors import MediaError
 from faceloom.perceive import Perception
 from faceloom.train.data.align import Complaint, aligned_faces, picture_files
+from faceloom.train.data.augment import augment
 from faceloom.train.data.pack import INDEX
+from faceloom.train.draws import Draws
+from faceloom.train.recipe import AugmentSection
 
 
 class PackedFaces:
@@ -69,6 +72,13 @@ class PackedFaces:
         else:
             taken = pixels[torch.from_numpy(np.sort(rows)).to(pixels.device)]
         return _normalised(taken)
+
+    def draw(self, size: int, rows: NDArray[np.integer], how: AugmentSection, draws: Draws) -> Tensor:
+        """As ``batch``, changed at random, on the device of ``draws``."""
+        return augment(self.batch(size, rows, draws.device), how, draws)
+
+    def expect(self, size: int, rows: NDArray[np.integer], draws: Draws) -> None:
+        """Nothing: reading is quick."""
 
     def _mapped(self, size: int) -> NDArray[np.uint8] | Tensor:
         if size not in self._pixels:

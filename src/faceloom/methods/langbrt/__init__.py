@@ -1,0 +1,1 @@
+"""Retouching by words: what can be asked for, and where on the face that is."""

@@ -1,0 +1,1 @@
+"""unifacegan: swap and reenactment through a 3D face."""

@@ -1,0 +1,36 @@
+"""What a recipe can set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from faceloom.errors import RecipeError
+
+
+class Options(BaseModel):
+    """Settings of unifacegan.
+
+    proportions  0 to 1: how far nose, brows and lips keep the source's size and place in the face; 0 puts all of them
+                 where the target has its own.
+    light        0 to 1: how far the target's light goes over the source's face; 0 keeps the light of the source.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    proportions: float = Field(default=0.6, ge=0, le=1)
+    light: float = Field(default=1.0, ge=0, le=1)
+
+
+def read_options(values: Mapping[str, Any]) -> Options:
+    """Checked options. Raises ``RecipeError`` that names the key and its range."""
+    try:
+        return Options.model_validate(dict(values))
+    except ValidationError as error:
+        known = ", ".join(Options.model_fields)
+        problems = "; ".join(
+            f"option {'.'.join(str(step) for step in problem['loc'])}: {problem['msg']}" for problem in error.errors()
+        )
+        raise RecipeError(f"method 'unifacegan': {problems}; its options are {known}") from error

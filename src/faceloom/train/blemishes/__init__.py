@@ -1,0 +1,1 @@
+"""Blemishes painted onto clean faces, and real pairs of before and after: what retouching is learned from."""
