@@ -99,8 +99,8 @@ def limited(gain: NDArray[np.float64], most: float) -> NDArray[np.float64]:
 def change_tone(image: FloatImage, before: NDArray[np.float64], after: NDArray[np.float64]) -> FloatImage:
     """Bend each channel so that the colour ``before`` becomes ``after``, and black and white stay: (H, W, 3).
 
-    A shift of ``log(v / (1 - v))``: shadows are scaled, highlights compressed. A plain gain would make highlights of dark
-    skin glare when it is to look light. Values outside [0, 1] stay as they are.
+    A shift of ``log(v / (1 - v))``: shadows are scaled, highlights compressed. With a plain gain highlights of dark
+    skin would glare when it is to look light. Values outside [0, 1] stay as they are.
     """
     low, high = np.float32(0.02), np.float32(0.97)
     old, new = (np.clip(value, low, high).astype(np.float32) for value in (before, after))

@@ -11,7 +11,7 @@ from faceloom.geometry import topology as t
 from faceloom.geometry.mesh_texture import take_texture
 from faceloom.geometry.partcover import face_scale, mouth_openness
 from faceloom.geometry.partmaps import eye_opening_matte
-from faceloom.geometry.rasteriser import Raster, rasterise
+from faceloom.geometry.rasteriser import Raster, rasterise, soft_matte
 from faceloom.geometry.similarity import fit_similarity
 from faceloom.methods.part_reference import lips_only
 from faceloom.methods.unifacegan.driver import EYES, Drive, brightness
@@ -24,6 +24,10 @@ _ALONG, _STILL = 0.5, 2.6
 which on nothing moves."""
 _COARSE = 8
 """Pixels of a cell in which the motion around the face is worked out, at most; small faces take finer ones."""
+_BORDER = 0.9
+"""Distances between the eyes from the border of the picture within which less and less moves across it."""
+_RIM = 0.15
+"""Distances between the eyes over which the motion of the drawn face passes into that around it."""
 _UPPER_JAW = (2, 98, 327, 97, 326, *t.UPPER_LIP_INNER[2:-2])
 """What teeth move with."""
 _TRUSTED = 0.35
@@ -102,8 +106,21 @@ def _face_map(
     known = cv2.erode(known, np.ones((3, 3), np.uint8))
     motion = (own - plain) * known[..., None]
     around = _around(motion, known, _scale(goal))
-    soft = cv2.GaussianBlur(known, (0, 0), 1.0) * known
+    around *= _inside(box, frame.shape[1], frame.shape[0], _BORDER * _scale(goal))
+    # Gradual along the rim, or hair tears there; not along the lips, whose edges lie where the mesh says.
+    mouth = masks.polygon_mask(masks.outline(Part.MOUTH, goal.landmarks), box)
+    soft = soft_matte(np.maximum(known, mouth), _RIM * _scale(goal)) * known
     return plain + around + soft[..., None] * (motion - around), side, opposite
+
+
+def _inside(box: Box, width: int, height: int, reach: float) -> NDArray[np.float32]:
+    """Over ``box`` (h, w, 2), for motion across and down: 0 along the borders of the frame that the motion would cross,
+    1 from ``reach`` pixels inside on. Beyond them nothing is known; along them everything may move.
+    """
+    x = np.minimum(np.arange(box.left, box.right), width - 1 - np.arange(box.left, box.right))
+    y = np.minimum(np.arange(box.top, box.bottom), height - 1 - np.arange(box.top, box.bottom))
+    across, down = (masks.smoothstep(distance.astype(np.float32), 0, max(1.0, reach)) for distance in (x, y))
+    return np.dstack(np.broadcast_arrays(across[None, :], down[:, None]))
 
 
 def _around(motion: NDArray[np.float32], known: Matte, scale: float) -> NDArray[np.float32]:
@@ -212,6 +229,5 @@ def _scale(goal: Goal) -> float:
 
 
 def _look_up(picture: FloatImage, where: NDArray[np.float32]) -> FloatImage:
-    """Bicubic: every frame is looked up once, and bilinearly it would lose its grain. Beyond its borders the picture is
-    mirrored: hair that was cut off by one goes on."""
-    return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    """Bicubic: every frame is looked up once, and bilinearly it would lose its grain."""
+    return cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

@@ -42,7 +42,8 @@ class PackedFaces:
             raise MediaError(f"{folder}: has no {INDEX}; pack it with: faceloom train pack") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise MediaError(f"{folder / INDEX}: is damaged ({error}); pack the faces again") from error
-        self.training, self.held_out = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        self.training: NDArray[np.integer] = np.flatnonzero(~held_out)
+        self.held_out: NDArray[np.integer] = np.flatnonzero(held_out)
         self._pixels: dict[int, NDArray[np.uint8] | Tensor] = {}
 
     def check(self, sizes: Sequence[int]) -> None:

@@ -16,8 +16,13 @@ from faceloom.train.recipe import AugmentSection
 class Samples(Protocol):
     """Samples by row number, in two splits. What a batch is, is between the samples and the task."""
 
-    training: NDArray[np.integer]
-    held_out: NDArray[np.integer]
+    @property
+    def training(self) -> NDArray[np.integer]:
+        """Rows to train on."""
+
+    @property
+    def held_out(self) -> NDArray[np.integer]:
+        """Rows to measure with, never trained on."""
 
     def check(self, sizes: Sequence[int]) -> None:
         """Raise MediaError unless every size is here and there is something to train on."""
