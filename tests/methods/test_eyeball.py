@@ -8,8 +8,8 @@ from support.perceived import Perceived
 
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale
-from faceloom.methods.eyeball import IRIS_RADIUS, steady_irises
-from faceloom.types import Face
+from faceloom.methods.eyeball import IRIS_RADIUS, TRUST_RADIUS, steady_irises, steady_trusts
+from faceloom.types import Face, Part
 
 IRISES = [*t.LEFT_IRIS, *t.RIGHT_IRIS]
 
@@ -77,3 +77,45 @@ def test_only_neighbours_count(face: Face) -> None:
     for one, other in zip(whole[8 + IRIS_RADIUS : 22 - IRIS_RADIUS], piece[IRIS_RADIUS:-IRIS_RADIUS], strict=True):
         assert one is not None and other is not None
         np.testing.assert_array_equal(one.landmarks, other.landmarks)
+
+
+class TestTrust:
+    @staticmethod
+    def blinking(face: Face, frames: int = 25, shut: slice = slice(12, 13)) -> list[Face]:
+        """The face, with the upper lids on the lower ones in the frames ``shut``."""
+        landmarks = face.landmarks.copy()
+        for upper, lower in ((t.LEFT_UPPER_LID, t.LEFT_LOWER_LID), (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)):
+            landmarks[list(upper)] = landmarks[list(lower)]
+        closed = replace(face, landmarks=landmarks)
+        return [closed if k in range(*shut.indices(frames)) else face for k in range(frames)]
+
+    @pytest.mark.parametrize("part", [Part.LEFT_EYE, Part.RIGHT_EYE])
+    def test_a_blink_of_one_frame_hides_the_eye_before_and_after(self, part: Part, face: Face) -> None:
+        trusts = steady_trusts(part, self.blinking(face), face.landmarks)
+        for shares in (np.array([trust.lid for trust in trusts]), np.array([trust.ball for trust in trusts])):
+            assert shares[11] < 0.6 and shares[[0, -1]] == pytest.approx(1)
+            assert np.abs(np.diff(shares)).max() < 0.45, "no switch from one frame to the next"
+            np.testing.assert_allclose(shares, shares[::-1])
+            assert (np.diff(shares[:13]) <= 1e-9).all()
+        assert trusts[12].ball == 0
+
+    def test_a_shut_eye_shows_no_eyeball(self, face: Face) -> None:
+        trusts = steady_trusts(Part.LEFT_EYE, self.blinking(face, shut=slice(8, 17)), face.landmarks)
+        assert [trust.ball for trust in trusts[8:17]] == [0] * 9
+
+    def test_the_eyeball_is_back_sooner_than_the_lid(self, face: Face) -> None:
+        """Of an open eye a change of the iris' colour would be seen."""
+        trusts = steady_trusts(Part.LEFT_EYE, self.blinking(face), face.landmarks)
+        assert trusts[16].ball > 0.95 > 0.8 > trusts[16].lid
+
+    def test_frames_without_a_face_count_for_nothing(self, face: Face) -> None:
+        faces: list[Face | None] = [face, None, *self.blinking(face)[12:]]
+        assert steady_trusts(Part.LEFT_EYE, [face, None, face], face.landmarks)[2].ball == pytest.approx(1)
+        assert steady_trusts(Part.LEFT_EYE, faces, face.landmarks)[0].ball < 1
+        assert steady_trusts(Part.LEFT_EYE, [], face.landmarks) == []
+
+    def test_only_neighbours_count(self, face: Face) -> None:
+        """So that it does not show how a clip is cut into windows."""
+        faces = self.blinking(face, 40, slice(18, 20))
+        whole, piece = (steady_trusts(Part.LEFT_EYE, some, face.landmarks) for some in (faces, faces[8:32]))
+        assert whole[8 + TRUST_RADIUS : 32 - TRUST_RADIUS] == piece[TRUST_RADIUS:-TRUST_RADIUS]

@@ -15,6 +15,7 @@ from faceloom.evaluate.motion import eyes_openness
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale, mouth_openness, part_box
+from faceloom.methods.light import part_sharpness
 from faceloom.methods.multiband import Multiband
 from faceloom.types import Attribute, Face, Image, Part, Source, Window
 
@@ -83,6 +84,19 @@ def test_a_part_of_the_same_picture_changes_nothing(
     ((patch,),) = patches({attribute: source}, [still(source.image)], [source.face])
     difference = np.abs(paste(still(source.image), [patch]).image.astype(int) - source.image)
     assert difference[touched_by(patch)].mean() < most
+
+
+@pytest.mark.parametrize(("attribute", "most"), [(Attribute.EYEBROWS, 0.22), (Attribute.NOSE, 0.12)])
+def test_a_sharp_reference_becomes_as_soft_as_the_target(
+    attribute: Attribute, most: float, perceived: Perceived
+) -> None:
+    target = perceived.source(CORAL)
+    soft, landmarks = cv2.GaussianBlur(target.image, (0, 0), 1.2), target.face.landmarks.astype(np.float64)
+    (after,) = edited({attribute: perceived.source(SMILING)}, [still(soft)], [target.face])
+    for part in attribute.parts:
+        gained = part_sharpness(part, after, landmarks) - part_sharpness(part, soft, landmarks)
+        assert np.abs(gained).max() < most
+    assert change(soft, after).max() > 20, "and something is edited"
 
 
 class TestMouth:

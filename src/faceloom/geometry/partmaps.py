@@ -54,7 +54,21 @@ class Layer:
     skin: bool = True
 
 
-def part_layers(part: Part, target: Points, reference: Points, box: Box, trust: float | None = None) -> list[Layer]:
+@dataclass(frozen=True)
+class EyeTrust:
+    """How far parts of an eye can come from the reference, from 0 to 1.
+
+    lid   the upper lid: a closing lid shows skin that the open reference hides. Stretching the little it shows turns
+          lashes into stripes, so it gives way to the target's as it is stretched beyond 1.1 to 1.7 times.
+    ball  the eyeball. Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are
+          right, and a shut reference shows no eyeball to give.
+    """
+
+    lid: float
+    ball: float
+
+
+def part_layers(part: Part, target: Points, reference: Points, box: Box, trust: EyeTrust | None = None) -> list[Layer]:
     """The layers of ``part``, back to front.
 
     Args:
@@ -62,7 +76,7 @@ def part_layers(part: Part, target: Points, reference: Points, box: Box, trust: 
         target: (478, 3) landmarks of the face to edit, frame pixels.
         reference: (478, 3) landmarks of the face that the part comes from, pixels of the reference picture.
         box: the pixels of the frame wanted.
-        trust: ``lid_trust`` of an eye, if it was smoothed in time; None takes that of this frame.
+        trust: ``eye_trust``, if it was smoothed in time; None takes that of this frame.
 
     Raises:
         GeometryError: landmarks that define no map.
@@ -99,22 +113,18 @@ def mouth_opening_matte(landmarks: Points, box: Box) -> Matte:
     return masks.blur(opening, 0.010 * scale)
 
 
-def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: float | None = None) -> list[Layer]:
+def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: EyeTrust | None = None) -> list[Layer]:
     """Eyeball between the target's lids, then both lids over it; ``trust`` as in ``part_layers``."""
-    trust = lid_trust(part, target, reference) if trust is None else trust
+    trust = eye_trust(part, target, reference) if trust is None else trust
     left = part == Part.LEFT_EYE
     upper_line, lower_line = (t.LEFT_UPPER_LID, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)
     lower_share = _share_of_lower(target, upper_line, lower_line, box)
     lids = _join(_lid_controls(left, True), _lid_controls(left, False), target, reference, lower_share, box)
     ball = affine_field(_iris_similarity(part, target, reference), box)
     opening, seen, upper_lid = _eye_mattes(part, target, reference, box)
-    # Landmarks never quite close: in the last of the gap of a shut eye the target's own lashes are right, and a
-    # shut reference shows no eyeball to give.
-    openness = min(eye_openness(part, target), eye_openness(part, reference))
-    awake = masks.smoothstep(openness, 0.08, 0.17)
     return [
-        Layer(ball, awake * opening * seen, skin=False),
-        Layer(lids, (1 - opening) * (1 - np.float32(1 - trust) * upper_lid)),
+        Layer(ball, np.float32(trust.ball) * opening * seen, skin=False),
+        Layer(lids, (1 - opening) * (1 - np.float32(1 - trust.lid) * upper_lid)),
     ]
 
 
@@ -130,18 +140,13 @@ def _eye_mattes(part: Part, target: Points, reference: Points, box: Box) -> tupl
     return opening, seen, upper_lid
 
 
-def lid_trust(part: Part, target: Points, reference: Points) -> float:
-    """How far the reference's upper lid can be shown on the target's, from 0 to 1; 1 for parts that are no eye.
-
-    A closing lid shows skin that the open reference hides. Stretching the little it shows turns lashes into
-    stripes, so the lid's own surface gives way to the target's as it is stretched beyond 1.1 to 1.7 times.
-    """
-    if part not in (Part.LEFT_EYE, Part.RIGHT_EYE):
-        return 1.0
+def eye_trust(part: Part, target: Points, reference: Points) -> EyeTrust:
+    """How far the eye of one picture can show that of another; ``part`` is an eye."""
     left = part == Part.LEFT_EYE
     lid, skin = (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN) if left else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN)
     stretch = _strip_height(target, lid, skin) / max(_strip_height(reference, lid, skin), 0.01)
-    return float(masks.smoothstep(stretch, 1.7, 1.1))
+    openness = min(eye_openness(part, target), eye_openness(part, reference))
+    return EyeTrust(float(masks.smoothstep(stretch, 1.7, 1.1)), float(masks.smoothstep(openness, 0.08, 0.17)))
 
 
 def _upper_lid(part: Part, landmarks: Points) -> NDArray[np.float64]:

@@ -14,31 +14,35 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 
 from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
 from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
-from faceloom.geometry.partmaps import lid_trust, part_layers
+from faceloom.geometry.partmaps import EyeTrust, part_layers
 from faceloom.geometry.sharpness import soften
-from faceloom.methods.eyeball import IRIS_RADIUS, steady_irises
+from faceloom.methods.eyeball import IRIS_RADIUS, TRUST_RADIUS, steady_irises, steady_trusts
 from faceloom.methods.face_look import FaceLooks
 from faceloom.methods.light import SMOOTHING_RADIUS, Light, LightMeter, light_frame
 from faceloom.methods.memo import Shots
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
-from faceloom.methods.surround import part_and_skin
-from faceloom.perceive.temporal_filter import smooth_parameters
+from faceloom.methods.surround import part_and_skin, skin_statistics
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
 
 ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
 """Large parts first, so that small ones lie on top."""
 _SMALLEST = 64
 """Pixels: a part that covers fewer is too small to see and to warp."""
-_LID_REACH, _LID_RADIUS, _LID_SIGMA = 2, 6, 4.0
-"""Frames: reach of the temporal minimum of ``lid_trust``, reach of the Gaussian after it, and its deviation."""
+_OVERLAP = 2.2
+"""What ``soften`` is asked for, over what is wanted. Bands of detail overlap: weakening the finest by a factor lowers
+its measured log ratio by less than half of the factor's logarithm (by 0.45 of a weak one, 0.38 of a strong one)."""
 _EYES = (Part.LEFT_EYE, Part.RIGHT_EYE)
+_LEAST_CONTRAST, _SAME_CONTRAST = 0.4, 0.9
+"""Least share of a reference's shading contrast to keep, and the share from which on it is left as it is."""
+_LUMINANCE = np.array([0.299, 0.587, 0.114])
+_MOST_LIGHT = 0.35
+"""Logarithm of the gain up to which two skins may differ by the light on them alone."""
 CONFIDENCE = (0.5, 0.8)
 """Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
@@ -52,7 +56,7 @@ class Multiband:
     )
     takes: ClassVar[frozenset[Attribute]] = frozenset(a for a in Attribute if a.parts)
     needs: ClassVar[tuple[str, ...]] = ()
-    context: ClassVar[int] = max(SMOOTHING_RADIUS, IRIS_RADIUS, _LID_REACH + _LID_RADIUS)
+    context: ClassVar[int] = max(SMOOTHING_RADIUS, IRIS_RADIUS, TRUST_RADIUS)
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         if options:
@@ -90,8 +94,8 @@ class Plan:
     points: list[int]
     covered: NDArray[np.float64]
     """(K,) how much each of the landmarks ``points`` is hidden by something in front of it."""
-    lid_trust: float
-    """How far an eye's upper lid can come from the reference, see ``partmaps.lid_trust``."""
+    trust: EyeTrust | None
+    """For eyes, see ``partmaps.eye_trust``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +114,8 @@ class Job:
         self.looks.forget_before(window.frames[0].index)
         gains = self.meter.lights(window.frames, faces)
         covered = self.watch.covered(window.frames, faces, window.core)
-        trusts = self._lid_trusts(faces)
+        is_eye = ref.part in _EYES
+        trusts = steady_trusts(ref.part, faces, ref.landmarks) if is_eye else [None] * len(faces)
         return [
             None if light is None or cover is None else Plan(ref, light, self.watch.points, cover, trust)
             for light, cover, trust in zip(gains, covered, trusts, strict=True)
@@ -121,19 +126,6 @@ class Job:
         if self.shots.is_new_to(person, window):
             for memory in (self.looks, self.meter, self.watch):
                 memory.forget(person)
-
-    def _lid_trusts(self, faces: Sequence[Face | None]) -> list[float]:
-        """Smoothed in time, so that a blink does not switch between two people's lids from one frame to the next.
-
-        Smoothed from below and well before the lid sets out: a blink of a single frame must not keep the trust of the
-        open eyes around it, and dark lashes that fade while the lid is on its way flicker.
-        """
-        ref = self.reference
-        seen = np.array([face is not None for face in faces])
-        raw = np.array([1.0 if face is None else lid_trust(ref.part, face.landmarks, ref.landmarks) for face in faces])
-        least = minimum_filter1d(raw, 2 * _LID_REACH + 1, mode="nearest")
-        smooth = smooth_parameters(least[:, None], seen, radius=_LID_RADIUS, sigma=_LID_SIGMA)
-        return [float(value) for value in smooth[:, 0]]
 
 
 def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patch | None:
@@ -176,15 +168,25 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     x = ((np.arange(box.left, box.right) - centre[0]) / unit).astype(np.float32)[None, :]
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
-    softer = light.sharpness - reference.sharpness_at(zoom)
-    picture = target.copy()
-    for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.lid_trust):
+    softer = _OVERLAP * (light.sharpness - reference.sharpness_at(zoom))
+    picture, contrast = target.copy(), shading_contrast(reference, light)
+    for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.trust):
         rows, columns = _extent(layer.matte)
         where, shown = layer.where[rows, columns], layer.matte[rows, columns]
         if not shown.size:
             continue
         looked_up = soften(warp.sample_minified(reference.levels, where, zoom), softer)
-        lit = colour.apply_gain(looked_up, light.skin if layer.skin else light.eyeball, x[:, columns], y[rows])
+        gain = light.skin if layer.skin else light.eyeball
+        by_light = colour.limited(gain, _MOST_LIGHT)
+        lit = colour.apply_gain(looked_up, by_light, x[:, columns], y[rows])
+        if layer.skin and contrast < 1:
+            middle = float(np.median(reference.skin @ _LUMINANCE * np.exp(by_light[0] @ _LUMINANCE)))
+            lit = colour.flatten_shading(lit, middle, contrast, warp.sample(reference.bare, where))
+        if layer.skin and by_light is not gain:
+            # Lips and hair are much the same on light and on dark skin: only skin takes on the other's colour.
+            skin, bare = np.median(reference.skin, axis=0), warp.sample(reference.bare, where)
+            toned = colour.change_tone(lit, skin * np.exp(by_light[0]), skin * np.exp(gain[0]))
+            lit += bare[..., None] * (toned - lit)
         if layer.skin:
             shown = shown * warp.sample(reference.clean, where)
         picture[rows, columns] += shown[..., None] * (lit - picture[rows, columns])
@@ -197,6 +199,16 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     # Low bands leak past the matte; the cover lets them fade within twice its reach and ends them exactly.
     cover = masks.smoothstep(matte, 0.004, 0.20)
     return pyramid.blend(target, picture, matte, levels), cover
+
+
+def shading_contrast(reference: PartReference, light: Light) -> float:
+    """How much of the reference's light and shade to keep, so that a face in hard light fits one in soft light.
+
+    The spread of the skin's luminance around the part, the target's over the reference's; 1 where they are nearly
+    the same or the target's is larger.
+    """
+    own = float(skin_statistics(reference.skin)[1][0])
+    return float(np.clip(light.skin_spread[0] / (_SAME_CONTRAST * own), _LEAST_CONTRAST, 1))
 
 
 def _extent(matte: Matte) -> tuple[slice, slice]:

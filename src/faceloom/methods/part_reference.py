@@ -14,12 +14,15 @@ from faceloom.geometry.partcover import cover_outline, face_scale
 from faceloom.methods.face_look import look_at
 from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness, sharpness_box
 from faceloom.methods.surround import part_and_skin, skin_statistics
-from faceloom.types import Box, Image, Matte, Part, Source
+from faceloom.types import Box, FloatImage, Image, Matte, Part, Source
 
 ZOOMS = np.geomspace(0.25, 8.0, 11)
 """Reference pixels per frame pixel at which the sharpness of a reference is measured."""
 _NOT_LIP = 15.0
 """Distance in CIE Lab (lightness at half weight) from the lip's own colour beyond which a pixel is tooth or gap."""
+
+_HAIR, _EYEBROW_HAIR = (0.25, 0.55), (0.5, 0.9)
+"""Brightness relative to the skin's up to which a pixel is hair or lash, and from which on it is skin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,8 @@ class PartReference:
     """The picture around the part, float32 RGB in [0, 1], and its halvings."""
     clean: Matte
     """(H, W) of ``levels[0]``: 0 where hair or the like lies over the skin around the part."""
+    bare: Matte
+    """(H, W) of ``levels[0]``: 1 on bare skin, 0 on lips and hair, whose colour says nothing of the skin's."""
     skin: NDArray[np.float64]
     """(K, 3) colours at the part's skin points."""
     eyeball: NDArray[np.float64]
@@ -59,10 +64,23 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     if part == Part.MOUTH:
         image = lips_only(image, local)
     picture = image.astype(np.float32) / np.float32(255)
-    clean = part_and_skin(picture, part, local, skin_statistics(skin), Box(0, 0, box.width, box.height))
+    whole = Box(0, 0, box.width, box.height)
+    clean = part_and_skin(picture, part, local, skin_statistics(skin), whole)
     levels = warp.minified(picture)
     sharp = np.stack([_sharpness_when_sampled(part, levels, local, zoom) for zoom in ZOOMS])
-    return PartReference(part, local, levels, clean, skin, eyeball, sharp)
+    return PartReference(part, local, levels, clean, _bare(picture, part, local, skin), skin, eyeball, sharp)
+
+
+def _bare(picture: FloatImage, part: Part, landmarks: NDArray[np.float64], skin: NDArray[np.float64]) -> Matte:
+    """Where a cut-out shows bare skin: not on the lips, and not where it is much darker than skin."""
+    whole, scale = Box(0, 0, picture.shape[1], picture.shape[0]), face_scale(landmarks)
+    smooth = cv2.GaussianBlur(picture, (0, 0), max(0.4, 0.008 * scale))
+    bright = smooth.sum(axis=2) / max(float(np.median(skin.sum(axis=1))), 1e-3)
+    eyebrow = part in (Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW)
+    bare = masks.blur(masks.smoothstep(bright, *(_EYEBROW_HAIR if eyebrow else _HAIR)), 0.010 * scale)
+    if part != Part.MOUTH:
+        return bare
+    return bare * (1 - masks.blur(masks.region_mask(masks.Region.LIPS, landmarks, whole), 0.015 * scale))
 
 
 def _sharpness_when_sampled(

@@ -123,9 +123,7 @@ def _open_target(recipe: Recipe, target: str | os.PathLike[str], out: str | os.P
     driver = _driving_clip(recipe)
     if driver is not None and Path(out).suffix.lower() not in PICTURES and probe(target).kind == "image":
         if settings.start is not None or settings.end is not None:
-            raise RecipeError(
-                f"{target}: a picture has no duration to trim; trim its driver {driver.path} instead"
-            )
+            raise RecipeError(f"{target}: a picture has no duration to trim; trim its driver {driver.path} instead")
         return RepeatedPicture(target, driver, sound=settings.audio == "driver")
     if settings.audio == "driver":
         raise RecipeError(

@@ -25,13 +25,13 @@ _UPPER = (*t.UPPER_LIP_INNER[1:-1], *t.UPPER_LIP_MIDDLE[1:-1], *t.UPPER_LIP_OUTE
 _LOWER = (*t.LOWER_LIP_INNER[1:-1], *t.LOWER_LIP_MIDDLE[1:-1], *t.LOWER_LIP_OUTER[1:-1], *_CHIN, 83, 313)
 _BROWS = (*t.LEFT_EYEBROW_UPPER, *t.RIGHT_EYEBROW_UPPER, *t.LEFT_EYEBROW_LOWER, *t.RIGHT_EYEBROW_LOWER)
 LIDS = (*t.LEFT_EYE_RING, *t.RIGHT_EYE_RING)
-_LID_SKIN = (
+LID_SKIN = (
     *t.LEFT_UPPER_LID_SKIN, *t.LEFT_LOWER_LID_SKIN[1:-1], *t.RIGHT_UPPER_LID_SKIN, *t.RIGHT_LOWER_LID_SKIN[1:-1],
 )  # fmt: skip
 CONTROLS: tuple[int, ...] = tuple(
     dict.fromkeys(
         (
-            *_UPPER, *_LOWER, 61, 291, 78, 308, *LIDS, *_LID_SKIN, *_BROWS, *_NOSE, *_CHEEKS, *_FOREHEAD, *t.FACE_OVAL,
+            *_UPPER, *_LOWER, 61, 291, 78, 308, *LIDS, *LID_SKIN, *_BROWS, *_NOSE, *_CHEEKS, *_FOREHEAD, *t.FACE_OVAL,
         )
     )
 )  # fmt: skip
@@ -42,7 +42,7 @@ _PARTED = 0.3
 apart there, and neither drags the other along."""
 _FACING = 0.2
 """Cosine to the view from which on a vertex can carry a landmark."""
-_SMOOTHING = 1e-3
+_SMOOTHING = 2e-4
 _MICROMETRE = 1e-5
 """Brings the model's unit to the order of 1."""
 
@@ -73,6 +73,17 @@ class Anchors:
         """The same vertices for the ``landmarks`` (478, 3) of another picture of the same face."""
         offsets, depths = _offsets(self.vertices, vertices, parameters, np.asarray(landmarks, np.float64))
         return replace(self, offsets=offsets, depths=depths)
+
+    def bend(self, model: MorphableModel, parameters: MorphableParameters, landmarks: Points) -> NDArray[np.float64]:
+        """(478, 2) micrometres along x and y of the model: from where the landmarks come to lie when the face is as
+        ``parameters`` say to ``landmarks`` (478, 2 or 3)."""
+        basis = model.expression_basis.reshape(len(model.mean), 3, -1)[self.vertices]
+        points = model.neutral_at(parameters.shape, self.vertices) + basis @ parameters.expression
+        seen = points @ parameters.camera[:2, :3].T + parameters.camera[:2, 3]
+        seen = seen + self.offsets @ parameters.camera[:2, :2].T
+        off = np.asarray(landmarks, np.float64)[:, :2] - seen
+        bent: NDArray[np.float64] = off @ np.linalg.inv(parameters.camera[:2, :2]).T
+        return bent
 
     def pulled(self, vertices: NDArray[np.float32], pull: NDArray[np.float64]) -> NDArray[np.float32]:
         """``vertices`` (V, 3), pixels, moved by ``pull`` (K, 2) pixels at ``CONTROLS`` and smoothly between them."""

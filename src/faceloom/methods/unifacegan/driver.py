@@ -10,18 +10,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faceloom.geometry import masks
 from faceloom.geometry.partcover import eye_openness, face_scale
-from faceloom.geometry.similarity import invert, scale_of
+from faceloom.geometry.similarity import invert, scale_of, transform
 from faceloom.methods.face_look import look_at
+from faceloom.methods.unifacegan.anchors import Anchors, find_anchors
 from faceloom.methods.unifacegan.fitting import FaceFitter
 from faceloom.methods.unifacegan.skin import SKIN
-from faceloom.perceive.morphable import MorphableParameters, MotionTemplate, smooth_motion
+from faceloom.perceive.morphable import MorphableModel, MorphableParameters, MotionTemplate, smooth_motion
 from faceloom.types import Box, Crop, Image, Part, Performance, Source
 
 _OPEN_EYE = 0.27
 """Opening of the lids over the width of the eye of somebody who just looks: what a picture's eyes are compared with."""
-_SHUT_EYE = 0.08
-"""What landmarks say of an eye that is shut."""
+_SHUT_EYE = (0.06, 0.14)
+"""Openings that landmarks give to an eye that is shut, and from which on they can be taken at their word."""
 _OPEN_SHARE = 0.8
 """Share of a clip's frames in which the eyes are open at most as far as when they just look."""
 _EVERY = 10
@@ -40,6 +42,8 @@ class Drive:
     lids        for the left and the right eye, opening as a share of that of the open eye.
     rest        camera of the driver at the beginning, which movements count from; None for a picture, whose pose counts
                 as it is.
+    bend        (478, 2) float64, how the landmarks have moved on the driver's surface since the beginning, along x and
+                y of the model, micrometres: what the model does not know of brows and cheeks. None for a picture.
     """
 
     parameters: MorphableParameters
@@ -48,6 +52,7 @@ class Drive:
     brightness: float
     lids: tuple[float, float]
     rest: NDArray[np.float64] | None = None
+    bend: NDArray[np.float64] | None = None
 
 
 class Driver(Protocol):
@@ -74,8 +79,11 @@ class ClipDriver:
 
     motion      the driver's face in pixels of its own frames, without jitter.
     openness    (2,) of the left and the right eye when open.
+    anchors     of the landmarks at the beginning.
     """
 
+    model: MorphableModel
+    anchors: Anchors
     performance: Performance
     motion: MotionTemplate
     openness: NDArray[np.float64]
@@ -93,7 +101,8 @@ class ClipDriver:
         landmarks = glimpse.face.landmarks.astype(np.float64)
         lids = [_share(eye_openness(part, landmarks), whole) for part, whole in zip(EYES, self.openness, strict=True)]
         rest = self.motion.cameras[int(seen[0])]
-        return Drive(parameters, landmarks, glimpse.image, self.brightness, (lids[0], lids[1]), rest)
+        bend = self.anchors.bend(self.model, parameters, transform(invert(glimpse.crop.matrix), landmarks))
+        return Drive(parameters, landmarks, glimpse.image, self.brightness, (lids[0], lids[1]), rest, bend)
 
 
 def read_driver(source: Source, fitter: FaceFitter) -> Driver:
@@ -119,12 +128,24 @@ def _drive_of_clip(performance: Performance, fitter: FaceFitter) -> ClipDriver:
             bright.append(brightness(glimpse.image, landmarks))
     motion = MotionTemplate.of(found, performance.times, 1, 1)
     openness = np.maximum(np.quantile(opened, _OPEN_SHARE, axis=0), 0.5 * _OPEN_EYE)
-    return ClipDriver(performance, smooth_motion(motion), openness, float(np.median(bright)))
+    smooth = smooth_motion(motion)
+    anchors = _anchors_at_the_beginning(smooth, performance, fitter)
+    return ClipDriver(fitter.model, anchors, performance, smooth, openness, float(np.median(bright)))
+
+
+def _anchors_at_the_beginning(motion: MotionTemplate, performance: Performance, fitter: FaceFitter) -> Anchors:
+    first = int(np.flatnonzero(motion.present)[0])
+    parameters, glimpse = motion.parameters(first), performance.glimpse(first)
+    if parameters is None or glimpse is None:
+        raise ValueError("the first frame with a face has none")
+    landmarks = glimpse.face.landmarks.astype(np.float64)
+    placed = np.column_stack([transform(invert(glimpse.crop.matrix), landmarks), landmarks[:, 2]])
+    return find_anchors(fitter.model, parameters, placed, fitter.deviation)
 
 
 def _share(openness: float, whole: float) -> float:
     """How far an eye is open, 0 when it is shut: landmarks never quite close."""
-    return max(0.0, (openness - _SHUT_EYE) / (whole - _SHUT_EYE))
+    return openness / whole * float(masks.smoothstep(openness, *_SHUT_EYE))
 
 
 def _uncropped(parameters: MorphableParameters, crop: Crop) -> MorphableParameters:

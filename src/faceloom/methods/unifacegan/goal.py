@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.geometry.similarity import fit_similarity, transform
-from faceloom.methods.unifacegan.anchors import CONTROLS, Anchors, find_anchors
+from faceloom.methods.unifacegan.anchors import CONTROLS, LID_SKIN, LIDS, Anchors, find_anchors
 from faceloom.methods.unifacegan.driver import EYES, Drive
 from faceloom.methods.unifacegan.fitting import FaceFitter
 from faceloom.perceive.morphable import MorphableParameters, camera_of, recombine, split_camera
@@ -33,6 +33,8 @@ _LOWER_SHARE = 0.75
 """
 _SHUT = 0.02
 """Opening that is left of a shut eye: lines that cross would turn the lid inside out."""
+_BENDING = [i for i in CONTROLS if i not in (*t.FACE_OVAL, *LIDS, *LID_SKIN)]
+"""Landmarks whose motion on the driver's skin is taken over."""
 _LOWER_LID_SHARE = 0.12
 _CREASE_SHARE = 0.2
 """How far the lower lid and the crease above the eye go along with the upper lid."""
@@ -99,7 +101,9 @@ def make_goal(
     vertices = model.vertices(wanted, rest.neutral)
     if expression is not None:
         at = anchors.landmarks(vertices, wanted)
-        pull = _lips(at, wanted, expression) + _lids(at, landmarks, rest, expression)
+        bend = _bend(wanted, expression)
+        at[:, :2] += bend
+        pull = bend + _lips(at, wanted, expression) + _lids(at, landmarks, rest, expression)
         vertices = anchors.pulled(vertices, pull[list(CONTROLS)])
     placed = anchors.landmarks(vertices, wanted)
     for iris, corners in ((t.LEFT_IRIS, t.LEFT_EYE_CORNERS), (t.RIGHT_IRIS, t.RIGHT_EYE_CORNERS)):
@@ -129,6 +133,17 @@ def driven_camera(own: MorphableParameters, rest: MorphableParameters, pose: Dri
     turned = camera_of(scale, Rotation.from_rotvec(step).as_matrix() @ turn, place)
     turned[:, :3] = besides @ turned[:, :3]
     return turned
+
+
+def _bend(wanted: MorphableParameters, drive: Drive) -> NDArray[np.float64]:
+    """(478, 2) pull that takes over how the driver's landmarks have moved on the driver's skin.
+
+    Not along the outline, where landmarks slide over the skin as the head turns, nor at the lids, see ``_lids``.
+    """
+    pull = np.zeros((478, 2))
+    if drive.bend is not None:
+        pull[_BENDING] = drive.bend[_BENDING] @ wanted.camera[:2, :2].T
+    return pull
 
 
 def _lips(at: NDArray[np.float64], wanted: MorphableParameters, drive: Drive) -> NDArray[np.float64]:

@@ -22,9 +22,9 @@ from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Box, Face, FloatImage, Frame, Image
 
 _FLOOR = np.float32(0.02)
-_REACH = 0.45
+_REACH = 0.9
 """How far what one point of the skin says about the light is believed around it, in distances between the eyes."""
-_MOST = 0.5
+_MOST = 0.3
 """Largest departure from an even slope of light that is followed, natural logarithm: more is a hand or a beard."""
 _COARSE = 12
 

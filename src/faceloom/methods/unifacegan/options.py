@@ -13,7 +13,7 @@ from faceloom.errors import RecipeError
 class Options(BaseModel):
     """Settings of unifacegan.
 
-    proportions  0 to 1: how far nose, brows and lips keep the source's size and place in the face; 0 puts all of them
+    proportions  0 to 1: how far nose, cheeks and lips keep the source's size and place in the face; 0 puts all of them
                  where the target has its own.
     light        0 to 1: how far the target's light goes over the source's face; 0 keeps the light of the source.
     """

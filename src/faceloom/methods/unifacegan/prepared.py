@@ -153,9 +153,10 @@ class Prepared:
         model, weight = self.fitter.model, np.float32(plan.weight)
         whole, picture = Box(0, 0, 0, 0), np.zeros((0, 0, 3), np.float32)
         if plan.goal is not None:
-            whole = head_box(plan.goal, frame.width, frame.height)
+            turned = self.pose is not None
+            whole = head_box(plan.goal, frame.width, frame.height, turned)
             if whole.area:
-                picture, matte = reenact(frame.image, plan.goal, model, whole, self.pose is not None)
+                picture, matte = reenact(frame.image, plan.goal, model, whole, turned)
                 patches.append(Patch(picture, matte * weight, Crop.cut(whole)))
         if plan.place is not None and self.identity is not None:
             box = swap_box(plan.place.landmarks, frame.width, frame.height)

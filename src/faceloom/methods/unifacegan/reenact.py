@@ -19,9 +19,9 @@ from faceloom.methods.unifacegan.goal import Goal
 from faceloom.perceive.morphable import MorphableModel
 from faceloom.types import Box, FloatImage, Image, Matrix, Matte, Part, Points
 
-_ALONG, _STILL = 0.5, 2.6
-"""Distances between the eyes beyond the drawn face up to which hair and neck move as the face's edge does, and from
-which on nothing moves."""
+_EXPRESSION, _TURNING = (0.0, 0.9), (0.5, 2.6)
+"""Distances between the eyes beyond the drawn face up to which what is around moves as the face's edge does, and from
+which on nothing moves: first for an expression, then for a head that turns and takes its hair along."""
 _COARSE = 8
 """Pixels of a cell in which the motion around the face is worked out, at most; small faces take finer ones."""
 _BORDER = 0.9
@@ -33,9 +33,9 @@ _UPPER_JAW = (2, 98, 327, 97, 326, *t.UPPER_LIP_INNER[2:-2])
 _TRUSTED = 0.35
 
 
-def head_box(goal: Goal, width: int, height: int) -> Box:
-    """The pixels that driving a face may touch, clipped to the frame."""
-    margin = int(np.ceil(_STILL * face_scale(goal.seen)))
+def head_box(goal: Goal, width: int, height: int, turned: bool) -> Box:
+    """The pixels that driving a face may touch, clipped to the frame; ``turned`` as in ``reenact``."""
+    margin = int(np.ceil(_reach(turned)[1] * face_scale(goal.seen)))
     both = Box.around(goal.seen).union(Box.around(goal.landmarks))
     return both.pad(margin).clip(width, height)
 
@@ -105,7 +105,7 @@ def _face_map(
     # The mesh ends in the hair; what it says along its rim is the least certain.
     known = cv2.erode(known, np.ones((3, 3), np.uint8))
     motion = (own - plain) * known[..., None]
-    around = _around(motion, known, _scale(goal))
+    around = _around(motion, known, _scale(goal), *_reach(turned))
     around *= _inside(box, frame.shape[1], frame.shape[0], _BORDER * _scale(goal))
     # Gradual along the rim, or hair tears there; not along the lips, whose edges lie where the mesh says.
     mouth = masks.polygon_mask(masks.outline(Part.MOUTH, goal.landmarks), box)
@@ -123,8 +123,13 @@ def _inside(box: Box, width: int, height: int, reach: float) -> NDArray[np.float
     return np.dstack(np.broadcast_arrays(across[None, :], down[:, None]))
 
 
-def _around(motion: NDArray[np.float32], known: Matte, scale: float) -> NDArray[np.float32]:
-    """``motion`` (h, w, 2) carried on from where it is ``known`` over the whole box, and fading out with the distance.
+def _reach(turned: bool) -> tuple[float, float]:
+    return _TURNING if turned else _EXPRESSION
+
+
+def _around(motion: NDArray[np.float32], known: Matte, scale: float, along: float, still: float) -> NDArray[np.float32]:
+    """``motion`` (h, w, 2) carried on from where it is ``known`` over the whole box, fading out between ``along`` and
+    ``still`` distances ``scale`` away.
 
     Filled in by averages over ever wider surroundings (Gortler et al., The Lumigraph, 1996, push and pull).
     """
@@ -135,7 +140,7 @@ def _around(motion: NDArray[np.float32], known: Matte, scale: float) -> NDArray[
     value = cv2.resize(motion, size, interpolation=cv2.INTER_AREA)
     filled = _pull(value, weight)
     away = cv2.distanceTransform((weight < 0.5).astype(np.uint8), cv2.DIST_L2, 5) * np.float32(cell / scale)
-    filled *= masks.smoothstep(away, _STILL, _ALONG)[..., None]
+    filled *= masks.smoothstep(away, still, along)[..., None]
     filled = cv2.GaussianBlur(filled, (0, 0), 1.0)
     grown: NDArray[np.float32] = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
     return grown

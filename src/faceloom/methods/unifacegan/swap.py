@@ -29,16 +29,17 @@ _INSET, _SOFT = 0.12, 0.045
 """Where the edge of the swapped face lies inside the oval of the target's, and its softness, distances between eyes."""
 _OUTLINE = 0.16
 """Width of the fall along the outline of the drawn surface, the same unit."""
+_OVERLAP = 2.2
+"""What ``soften`` is asked for, over what is wanted: bands of detail overlap, so that it weakens them by too little."""
 _FREE: dict[tuple[int, ...], float] = {
     (*t.NOSE_POINTS, 98, 97, 326, 327, 64, 294): 1.0,
-    (*t.UPPER_LIP_OUTER[1:-1], *t.LOWER_LIP_OUTER[1:-1]): 0.7,
-    (*t.UPPER_LIP_MIDDLE[1:-1], *t.LOWER_LIP_MIDDLE[1:-1]): 0.35,
-    (*t.LEFT_EYEBROW_UPPER, *t.RIGHT_EYEBROW_UPPER, *t.LEFT_EYEBROW_LOWER, *t.RIGHT_EYEBROW_LOWER): 0.5,
-    (*t.LEFT_UPPER_LID_SKIN[1:-1], *t.RIGHT_UPPER_LID_SKIN[1:-1]): 0.3,
+    (*t.UPPER_LIP_OUTER[1:-1], *t.LOWER_LIP_OUTER[1:-1]): 0.3,
+    (*t.UPPER_LIP_MIDDLE[1:-1], *t.LOWER_LIP_MIDDLE[1:-1]): 0.15,
     (165, 167, 164, 393, 391, 50, 280, 101, 330, 205, 425, 187, 411, 36, 266, 200, 18, 83, 313): 0.6,
 }
 """How far landmarks may stay where the source's own proportions put them. The others go where the target's lie: lids
-and the inner lips, because eyeballs and teeth are the target's, and the oval, because hair and neck are."""
+and the inner lips, because eyeballs and teeth are the target's; the oval, because hair and neck are; and the brows,
+whose motion the model does not know, so that they would swim on the skin."""
 _FREEDOM = np.array([next((share for group, share in _FREE.items() if i in group), 0.0) for i in CONTROLS])
 _STEADY = np.array([i in (*t.RIGID_POINTS, *LIDS) for i in CONTROLS])
 
@@ -82,7 +83,7 @@ def swap_face(
     scale = face_scale(place.landmarks)
     zoom = face_scale(identity.landmarks) / scale
     drawn, believed = identity.draw(raster, zoom)
-    drawn = soften(drawn, place.light.sharpness - identity.sharpness_at(zoom))
+    drawn = soften(drawn, _OVERLAP * (place.light.sharpness - identity.sharpness_at(zoom)))
     gain = light_field(identity.skin, identity.skin_trust, place.light, drawn_at, box)
     lit = apply_field(drawn, np.float32(options.light) * gain)
     drawn_on = (raster.triangle >= 0).astype(np.float32)

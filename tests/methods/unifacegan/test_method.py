@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.meshes import morphable
+from support.multiband import WHOLE, change, still
+from support.perceived import BLINK, Perceived, repainted, touched_by
+
+from faceloom.compose import paste
+from faceloom.errors import FaceError, RecipeError
+from faceloom.evaluate.motion import eyes_openness
+from faceloom.geometry import masks
+from faceloom.geometry.partcover import face_scale, mouth_openness
+from faceloom.methods.contract import choose
+from faceloom.methods.unifacegan.method import UniFaceGAN
+from faceloom.perceive.identity import FaceEmbedder
+from faceloom.types import Attribute, Face, Frame, Image, Patch, Source, Window
+from faceloom.weights import Store
+
+A, B = "person_17", "person_05"
+STOP = 24
+
+
+@pytest.fixture(scope="module", autouse=True)
+def weights(store: Store) -> None:
+    morphable(store)
+
+
+def run(
+    take: Mapping[Attribute, Source], frames: Sequence[Frame], faces: Sequence[Face | None], length: int = 1000
+) -> list[list[Patch]]:
+    method, result = UniFaceGAN(), []
+    prepared = method.prepare(take)
+    for start in range(0, len(frames), length):
+        stop = min(start + length, len(frames))
+        low, high = max(0, start - method.context), min(len(frames), stop + method.context)
+        window = Window(frames[low:high], slice(start - low, stop - low), start == 0)
+        result += method.apply(window, faces[low:high], prepared)
+    return result
+
+
+@pytest.fixture(scope="module")
+def swapped(perceived: Perceived) -> list[Image]:
+    shot = perceived.example
+    made = run({Attribute.IDENTITY: perceived.source(A)}, shot.frames[:STOP], shot.faces[:STOP])
+    return [paste(frame, own).image for frame, own in zip(shot.frames, made, strict=False)]
+
+
+class TestSwap:
+    @pytest.mark.parametrize(("target", "source"), [("person_05", "person_17"), ("person_02", "person_06")])
+    def test_it_becomes_like_the_source(self, target: str, source: str, perceived: Perceived, store: Store) -> None:
+        """Hair and outline, which stay the target's, count too: less than halfway is all that a blend can do."""
+        embedder, (own, wanted) = FaceEmbedder(store), (perceived.source(name) for name in (target, source))
+        (made,) = run({Attribute.IDENTITY: wanted}, [still(own.image)], [own.face])
+        after = paste(still(own.image), made).image
+        one, other = (embedder.embed(each.image, each.face.landmarks) for each in (own, wanted))
+        result = embedder.embed(after, perceived.face(after).landmarks)
+        assert float(result @ other) > float(one @ other) + 0.15
+        assert float(result @ one) < 0.75
+
+    def test_mouth_and_lids_move_as_they_did(self, swapped: list[Image], perceived: Perceived) -> None:
+        shot = perceived.example
+        found = perceived.shot([repainted(frame, after) for frame, after in zip(shot.frames, swapped, strict=False)])
+        for opening in (mouth_openness, eyes_openness):
+            before = [opening(face.landmarks) for face in shot.measured[:STOP]]
+            after = [opening(face.landmarks) for face in found.measured]
+            assert np.corrcoef(before, after)[0, 1] > 0.95
+            assert np.ptp(after) > 0.7 * np.ptp(before)
+
+    def test_eyeballs_stay_the_targets(self, swapped: list[Image], perceived: Perceived) -> None:
+        shot = perceived.example
+        for index in (0, 5, BLINK.stop):
+            landmarks = shot.faces[index].landmarks.astype(np.float64)
+            for region in (masks.Region.LEFT_IRIS, masks.Region.RIGHT_IRIS):
+                inner = masks.offset_outline(masks.outline(region, landmarks), -0.03 * face_scale(landmarks))
+                iris = masks.polygon_mask(inner, WHOLE) > 0.99
+                assert change(shot.frames[index].image, swapped[index])[iris].mean() < 4
+
+    def test_nothing_outside_the_matte_changes(self, perceived: Perceived) -> None:
+        frame, face = perceived.example.frames[3], perceived.example.faces[3]
+        ((patch,),) = run({Attribute.IDENTITY: perceived.source(A)}, [frame], [face])
+        after, touched = paste(frame, [patch]).image, touched_by(patch)
+        np.testing.assert_array_equal(after[~touched], frame.image[~touched])
+        oval = masks.polygon_mask(masks.outline(masks.Region.FACE_OVAL, face.landmarks), WHOLE) > 0
+        assert not (touched & ~oval).any()
+        assert change(frame.image, after)[touched].mean() > 5
+
+    def test_the_own_face_changes_little(self, perceived: Perceived) -> None:
+        source = perceived.source(B)
+        ((patch,),) = run({Attribute.IDENTITY: source}, [still(source.image)], [source.face])
+        after = paste(still(source.image), [patch]).image
+        assert change(source.image, after)[touched_by(patch)].mean() < 3
+
+    def test_windows_do_not_show(self, perceived: Perceived) -> None:
+        shot, take = perceived.example, {Attribute.IDENTITY: perceived.source(A)}
+        whole, cut = (run(take, shot.frames[:14], shot.faces[:14], length) for length in (1000, 5))
+        for one, other in zip(whole, cut, strict=True):
+            np.testing.assert_allclose(one[0].image, other[0].image, atol=1.5 / 255)
+
+    def test_a_lost_face_is_passed_over(self, perceived: Perceived) -> None:
+        shot = perceived.example
+        faces: list[Face | None] = [shot.faces[0], None, shot.faces[2]]
+        made = run({Attribute.IDENTITY: perceived.source(A)}, shot.frames[:3], faces)
+        assert [len(own) for own in made] == [1, 0, 1]
+
+
+class TestReenactment:
+    def test_the_mouth_does_what_the_drivers_does(self, perceived: Perceived) -> None:
+        target, driver = perceived.source(B), perceived.source("person_06")
+        (made,) = run({Attribute.EXPRESSION: driver}, [still(target.image)], [target.face])
+        after = paste(still(target.image), made).image
+        opened = mouth_openness(perceived.face(after).landmarks)
+        wanted, before = mouth_openness(driver.face.landmarks), mouth_openness(target.face.landmarks)
+        assert abs(opened - wanted) < 0.4 * abs(before - wanted)
+
+    def test_the_head_turns_with_the_drivers(self, perceived: Perceived) -> None:
+        target, driver = perceived.source("person_06"), perceived.source(B)
+        (made,) = run({Attribute.POSE: driver}, [still(target.image)], [target.face])
+        after = perceived.face(paste(still(target.image), made).image)
+        before, wanted = (target.face.pose[:3, 2], driver.face.pose[:3, 2])
+        assert np.linalg.norm(after.pose[:3, 2] - wanted) < 0.6 * np.linalg.norm(before - wanted)
+
+    def test_the_own_expression_changes_little(self, perceived: Perceived) -> None:
+        target = perceived.source(B)
+        (made,) = run({Attribute.EXPRESSION: target}, [still(target.image)], [target.face])
+        after = paste(still(target.image), made).image
+        oval = masks.polygon_mask(masks.outline(masks.Region.FACE_OVAL, target.face.landmarks), WHOLE) > 0.5
+        assert change(target.image, after)[oval].mean() < 4
+
+    def test_far_from_the_head_nothing_changes(self, perceived: Perceived) -> None:
+        frame, face = perceived.example.frames[0], perceived.example.faces[0]
+        (made,) = run({Attribute.EXPRESSION: perceived.source("person_06")}, [frame], [face])
+        np.testing.assert_array_equal(paste(frame, made).image[:60, :60], frame.image[:60, :60])
+
+    def test_three_people(self, perceived: Perceived, store: Store) -> None:
+        target, smiling, face = perceived.source(B), perceived.source("person_06"), perceived.source(A)
+        take = {Attribute.IDENTITY: face, Attribute.EXPRESSION: smiling}
+        (made,) = run(take, [still(target.image)], [target.face])
+        after = paste(still(target.image), made).image
+        landmarks, embedder = perceived.face(after).landmarks, FaceEmbedder(store)
+        assert mouth_openness(landmarks) > 0.5 * mouth_openness(smiling.face.landmarks)
+        own, wanted = (embedder.embed(source.image, source.face.landmarks) for source in (target, face))
+        result = embedder.embed(after, landmarks)
+        assert float(result @ wanted) > float(own @ wanted) + 0.1
+
+
+def test_a_face_that_looks_away_is_refused(perceived: Perceived, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faceloom.methods.unifacegan.identity.MOST_YAW", 0.01)
+    with pytest.raises(FaceError, match=r"turned by \d+ degrees"):
+        UniFaceGAN().prepare({Attribute.IDENTITY: perceived.source("person_06")})
+
+
+def test_it_is_the_method_for_identity() -> None:
+    assert choose([Attribute.IDENTITY, Attribute.POSE]) is UniFaceGAN
+    assert "blend" in UniFaceGAN.status()
+
+
+@pytest.mark.parametrize(("options", "told"), [({"proportion": 1}, "proportions"), ({"light": 2}, "light")])
+def test_unknown_options_are_refused(options: dict[str, float], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        UniFaceGAN(options)
+
+
+def test_it_is_imported_without_torch_and_numba() -> None:
+    code = "import sys, faceloom.methods.unifacegan.method; print({'torch', 'numba'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path("/"))
+    assert done.stdout.strip() == "set()"
