@@ -25,7 +25,7 @@ class UniFaceGAN:
     """Swap and reenactment by a morphable model, colour gains and Laplacian pyramids."""
 
     name: ClassVar[str] = "unifacegan"
-    summary: ClassVar[str] = "draws one person's face with the expression and pose of others, by a 3D model; numba"
+    summary: ClassVar[str] = "draws a face with the expression and pose of others, by a 3D model; numba"
     takes: ClassVar[frozenset[Attribute]] = frozenset({Attribute.IDENTITY, Attribute.EXPRESSION, Attribute.POSE})
     needs: ClassVar[tuple[str, ...]] = MORPHABLE_WEIGHTS
     context: ClassVar[int] = max(SMOOTHING_RADIUS, TRUST_RADIUS, MOTION_SUPPORT)
