@@ -15,6 +15,7 @@ from faceloom.geometry.partmaps import mouth_opening_matte, part_layers
 from faceloom.geometry.similarity import fit_similarity
 from faceloom.geometry.tps import ThinPlateSpline
 from faceloom.methods.light import light_frame
+from faceloom.methods.timing import stage
 from faceloom.types import Box, FloatImage, Matte, Part
 
 _LEFT_EYE = t.LEFT_UPPER_LID_SKIN + t.LEFT_LOWER_LID_SKIN[1:-1] + t.LEFT_UNDER_BROW + t.LEFT_UNDER_EYE[1:-1]
@@ -92,6 +93,7 @@ def sampling_grid(reference: ReferencePart, landmarks: NDArray[np.float64], tps:
     return ThinPlateSpline.fit(source, target, _SMOOTHING).field(box, step=2)
 
 
+@stage("align")
 def align(
     reference: ReferencePart, landmarks: NDArray[np.float64], target: FloatImage, tps: bool, layers: bool
 ) -> Warped:

@@ -12,6 +12,7 @@ from faceloom.geometry import masks
 from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
 from faceloom.geometry.partmaps import mouth_opening_matte
 from faceloom.methods.multiband import CONFIDENCE
+from faceloom.methods.timing import stage
 from faceloom.methods.vpartswap.alignment import ReferencePart
 from faceloom.methods.vpartswap.codec import Codec
 from faceloom.methods.vpartswap.crops import FaceCrop, cut_face, enlarge, resample
@@ -39,6 +40,7 @@ class Work:
     collage: FloatImage
 
     @classmethod
+    @stage("crop")
     def of(cls, frame: Frame, face: Face, base: Patch, codec: Codec) -> Work:
         """Cut the crops."""
         seen, box = cut_face(frame, face, codec.size), _box(base)
@@ -47,6 +49,7 @@ class Work:
         return cls(frame, face, base, seen, resample(pasted, seen.crop))
 
 
+@stage("finish")
 def finish(work: Work, picture: FloatImage, references: Sequence[ReferencePart], options: Options) -> Patch:
     """A rendered crop over the pixels that multiband edits.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faceloom.geometry import masks
 from faceloom.methods.memo import FrameMemo
+from faceloom.methods.timing import stage
 from faceloom.types import FloatImage, Matte
 
 _REACH = 0.06
@@ -21,6 +22,7 @@ _RADIUS, _SIGMA = 4, 2.0
 """Frames before its own that a correction is smoothed over, and the deviation of the weights."""
 
 
+@stage("colour match")
 def tint(rendered: FloatImage, target: FloatImage, mask: Matte) -> NDArray[np.float32]:
     """What to add to a rendered crop: (S, S, 3), the low-frequency difference outside ``mask``, continued into it.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from faceloom.errors import FaceloomError
 from faceloom.methods.eyeball import steady_irises
 from faceloom.methods.multiband import Multiband
+from faceloom.methods.timing import stage
 from faceloom.methods.vpartswap.options import read_options
 from faceloom.types import Attribute, Face, Patch, Source, Window
 from faceloom.weights import Store
@@ -59,7 +60,8 @@ class VPartSwap:
         """See ``Method.apply``."""
         from faceloom.methods.vpartswap.finish import Work
 
-        base = self._multiband.apply(window, faces, prepared.multiband)
+        with stage("multiband base"):
+            base = self._multiband.apply(window, faces, prepared.multiband)
         for person in {face.track for face in faces if face is not None}:
             prepared.meet(person, window)
         placed = steady_irises(faces)

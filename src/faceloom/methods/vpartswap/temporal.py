@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceloom.geometry.trajectories import sample_trajectories
+from faceloom.methods.timing import stage
 from faceloom.nets.flow_attention import TrajectoryIndex, trajectory_attention
 from faceloom.types import Image, Matte
 
@@ -50,6 +51,7 @@ class TrajectoryMixer:
         return self._indices[tokens]
 
 
+@stage("flow")
 def consecutive_flow(crops: Sequence[Image], indices: Sequence[int], flow: Flow) -> NDArray[np.float32]:
     """(T - 1, S, S, 2) flow from each crop to the next; not a number where frames do not follow each other."""
     none = np.full((*crops[0].shape[:2], 2), np.nan, np.float32)
