@@ -13,6 +13,7 @@ from faceloom.errors import FaceloomError, WeightsError
 from faceloom.evaluate.arcface import ArcFace
 from faceloom.evaluate.metrics.registry import absence, chosen
 from faceloom.perceive import FaceEmbedder, OpticalFlow
+from faceloom.perceive.morphable import MorphableRegressor
 from faceloom.types import Image
 from faceloom.weights import Store
 
@@ -91,6 +92,10 @@ class Networks:
     def embedder(self) -> FaceEmbedder:
         """SFace."""
         return self._once("sface", lambda: FaceEmbedder(self.store))
+
+    def morphable(self) -> MorphableRegressor:
+        """3DDFA_V2."""
+        return self._once("morphable", lambda: MorphableRegressor(self.store))
 
     def arcface(self) -> ArcFace:
         """ArcFace."""

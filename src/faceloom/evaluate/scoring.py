@@ -19,6 +19,7 @@ from faceloom.evaluate.scorers.features import I3DScorer, InceptionScorer
 from faceloom.evaluate.scorers.flicker import FlickerScorer
 from faceloom.evaluate.scorers.identity import IdentityScorer
 from faceloom.evaluate.scorers.lpips import LpipsScorer
+from faceloom.evaluate.scorers.morphable import MorphableScorer
 from faceloom.evaluate.scorers.part import part_scorers
 from faceloom.evaluate.scorers.pixels import PixelScorer
 from faceloom.evaluate.scorers.step import Sampling, Scene, Scored, Scorer, Step
@@ -133,6 +134,8 @@ def _scorers(wanted: set[str], networks: Networks, scene: Scene) -> Iterator[Sco
         yield LpipsScorer(networks.lpips("vgg"), "lpips_vgg", scene, sample, outside=False)
     if wanted & _FACES:
         yield FaceScorer()
+    if "expression_3dmm" in wanted:
+        yield MorphableScorer(networks.morphable())
     yield from part_scorers(sorted(wanted), networks, scene)
     if names := _only(_SFACE, wanted):
         yield IdentityScorer(networks.embedder(), names, scene)

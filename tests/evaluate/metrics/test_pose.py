@@ -13,6 +13,7 @@ from faceloom.evaluate.metrics.pose import (
     expression_error_l2,
     gaze,
     gaze_error,
+    morphable_expression_error,
     pose_error,
     pose_euler_error,
 )
@@ -58,6 +59,14 @@ def test_expression_errors_computed_by_hand(face: Face) -> None:
     assert expression_error(still, moved) == pytest.approx(0.7 / 52)
     assert expression_error_l2(still, moved) == pytest.approx(0.5)
     assert expression_error(moved, moved) == expression_error_l2(moved, moved) == 0
+
+
+def test_morphable_expression_error_computed_by_hand() -> None:
+    target, result, deviation = np.zeros(10), np.zeros(10), np.full(10, 2.0)
+    result[:2] = 4.0, -2.0
+    # (4 / 2 + 2 / 2) / 10
+    assert morphable_expression_error(target, result, deviation) == pytest.approx(0.3)
+    assert morphable_expression_error(result, result, deviation) == 0
 
 
 def looking(face: Face, x: float, y: float) -> np.ndarray:

@@ -35,6 +35,7 @@ IDEAL = {
     "pose_euler_error": 0,
     "expression_error": 0,
     "expression_error_l2": 0,
+    "expression_3dmm": 0,
     "gaze_error": 0,
     "mouth_opening_correlation": 1,
     "eye_opening_correlation": 1,

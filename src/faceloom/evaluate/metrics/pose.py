@@ -83,6 +83,21 @@ def gaze_error(target: Points, result: Points) -> float:
     return float(np.mean(errors)) if errors else float("nan")
 
 
+def morphable_expression_error(
+    target: NDArray[np.floating], result: NDArray[np.floating], deviation: NDArray[np.floating]
+) -> float:
+    """Mean absolute difference of a 3D face's expression coefficients, in their deviations; lower is better.
+
+    ``mean_i |e_i(result) - e_i(target)| / sigma_i`` over the ten coefficients of 3DDFA_V2 (Guo et al., ECCV 2020), where
+    V-PartSwap and UniFaceGAN have Deep3DFaceRecon's: another model, so not to be compared with their figures.
+
+    target, result  (10,) coefficients of the same frame before and after the edit.
+    deviation       (10,) standard deviation of each over the regressor's training faces.
+    """
+    difference = np.abs(np.asarray(result, np.float64) - np.asarray(target, np.float64))
+    return float((difference / np.asarray(deviation, np.float64)).mean())
+
+
 def _rotation(pose: NDArray[np.float64]) -> Rotation:
     """The rotation of a (4, 4) pose, without its scale."""
     return Rotation.from_matrix(np.asarray(pose, np.float64)[:3, :3] / np.cbrt(np.linalg.det(pose[:3, :3])))

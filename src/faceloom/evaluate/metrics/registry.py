@@ -81,7 +81,15 @@ _SPECS = (
     MetricSpec("expression_error", "Expr.", "motion", "lower", (), "item", _VPARTSWAP + " (52 blendshapes, L1)"),
     MetricSpec("expression_error_l2", "Expr. (L2)", "motion", "lower", (), "item", _VPARTSWAP + " (52 blendshapes)"),
     MetricSpec(
-        "expression_3dmm", "Expr. (3DMM)", "motion", "lower", ("tddfa_v2",), "item", _UNIFACEGAN, 1, "", _NO_CODE
+        "expression_3dmm",
+        "Expr. (3DMM)",
+        "motion",
+        "lower",
+        ("tddfa_v2", "tddfa_mean_std"),
+        "item",
+        "faceloom, after " + _UNIFACEGAN,
+        1,
+        "deviations",
     ),
     MetricSpec(
         "expression_deep3d", "Expr. (Deep3D)", "motion", "lower", ("deep3dfacerecon",), "item", _DEEP3D, 1, "", _NO_CODE
