@@ -88,7 +88,7 @@ def morphable_expression_error(
 ) -> float:
     """Mean absolute difference of a 3D face's expression coefficients, in their deviations; lower is better.
 
-    ``mean_i |e_i(result) - e_i(target)| / sigma_i`` over the ten coefficients of 3DDFA_V2 (Guo et al., ECCV 2020), where
+    ``mean_i |e_i(result) - e_i(target)| / sigma_i`` over the ten coefficients of 3DDFA_V2 (Guo et al., 2020), where
     V-PartSwap and UniFaceGAN have Deep3DFaceRecon's: another model, so not to be compared with their figures.
 
     target, result  (10,) coefficients of the same frame before and after the edit.
