@@ -17,6 +17,7 @@ from rich.table import Table
 from faceloom.errors import FaceError, FaceloomError, MediaError, RecipeError
 from faceloom.perceive import Perception, still_weights
 from faceloom.serve import show
+from faceloom.serve.training import conclude, keep_earlier_run
 from faceloom.weights import Store
 
 app = typer.Typer(help="Train models on faces of your own, or on generated ones.", no_args_is_help=True)
@@ -106,8 +107,7 @@ def diffae(
 
     chosen = read_training_recipe(recipe, changes(minutes=minutes, samples=samples, seed=seed))
     task = DiffAETask(chosen)
-    if (output / LAST).exists() and not resume:
-        raise RecipeError(f"{output / LAST}: exists already; go on with --resume, or choose another output folder")
+    keep_earlier_run(output / LAST, resume)
     for line in task.advice:
         show.warning(line)
     if not is_packed(data):
@@ -132,12 +132,7 @@ def diffae(
         outcome = trainer.train(stop)
     if not trainer.main:
         return
-    losses = {"loss": outcome.loss, "loss on held-out faces": outcome.held_out_loss}
-    shown = ", ".join(f"{name} {value:.5f}" for name, value in losses.items() if value is not None)
-    show.out.print(f"{output / LAST}: step {outcome.position.step}, {outcome.position.seen} pictures; {shown}")
-    if stop.number is not None:
-        show.warning("stopped before the end; go on with the same command and --resume")
-        raise typer.Exit(128 + stop.number)
+    conclude(output / LAST, outcome, stop.number, seen="pictures", held_out_loss="loss on held-out faces")
     convert(output / LAST, output / MODEL)
     show.out.print(f"{output / MODEL}: for use, half precision")
 

@@ -23,6 +23,7 @@ from faceloom.serve.commands.train import (
     pack_folder,
     progress_bar,
 )
+from faceloom.serve.training import conclude, keep_earlier_run
 from faceloom.weights import Store
 
 if TYPE_CHECKING:
@@ -198,8 +199,7 @@ def _run(task: LangBRTTask, recipe: LangBRTRecipe, packed: Path, output: Path, *
     from faceloom.train.loop import Trainer
     from faceloom.train.stop import StopRequest
 
-    if (output / LAST).exists() and not how["resume"]:
-        raise RecipeError(f"{output / LAST}: exists already; go on with --resume, or choose another output folder")
+    keep_earlier_run(output / LAST, how["resume"])
     quiet, pairs = how.pop("quiet"), _pairs(packed, recipe)
     try:
         trainer = Trainer(task, recipe, pairs, output, tell=(lambda line: None) if quiet else show.note, **how)
@@ -210,12 +210,7 @@ def _run(task: LangBRTTask, recipe: LangBRTRecipe, packed: Path, output: Path, *
             pairs.close()
     if not trainer.main:
         return
-    losses = {"loss": outcome.loss, "loss on held-out faces": outcome.held_out_loss}
-    shown = ", ".join(f"{name} {value:.5f}" for name, value in losses.items() if value is not None)
-    show.out.print(f"{output / LAST}: step {outcome.position.step}, {outcome.position.seen} pairs; {shown}")
-    if stop.number is not None:
-        show.warning("stopped before the end; go on with the same command and --resume")
-        raise typer.Exit(128 + stop.number)
+    conclude(output / LAST, outcome, stop.number, seen="pairs", held_out_loss="loss on held-out faces")
     export_langbrt(output / LAST, output / MODEL)
     show.out.print(f"{output / MODEL}: for use, half precision")
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from faceloom.errors import RecipeError
 from faceloom.serve import show
 from faceloom.serve.commands.train import MODEL, Quiet, changes, need_torch, progress_bar
+from faceloom.serve.training import conclude, keep_earlier_run
 from faceloom.weights import Store
 
 
@@ -68,8 +68,7 @@ def unifacegan(
 
     chosen = read_recipe_of(UniFaceGANRecipe, recipe, changes(minutes=minutes, samples=samples, seed=seed))
     task = UniFaceGANTask(chosen)
-    if (output / LAST).exists() and not resume:
-        raise RecipeError(f"{output / LAST}: exists already; go on with --resume, or choose another output folder")
+    keep_earlier_run(output / LAST, resume)
     for line in task.advice:
         show.warning(line)
     store = Store()
@@ -90,11 +89,6 @@ def unifacegan(
         outcome = trainer.train(stop)
     if not trainer.main:
         return
-    losses = {"loss": outcome.loss, "reconstruction on held-out clips": outcome.held_out_loss}
-    shown = ", ".join(f"{name} {value:.5f}" for name, value in losses.items() if value is not None)
-    show.out.print(f"{output / LAST}: step {outcome.position.step}, {outcome.position.seen} episodes; {shown}")
-    if stop.number is not None:
-        show.warning("stopped before the end; go on with the same command and --resume")
-        raise typer.Exit(128 + stop.number)
+    conclude(output / LAST, outcome, stop.number, seen="episodes", held_out_loss="reconstruction on held-out clips")
     export_model(output / LAST, output / MODEL)
     show.out.print(f"{output / MODEL}: embedder and generator for use, half precision")
