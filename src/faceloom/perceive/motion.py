@@ -32,6 +32,9 @@ _NEAR, _FAR = 0.03, 0.06
 that frame counts in full and from which it does not."""
 _EDGE_TOLERANCE = 0.22
 """What lids, lips and irises are allowed of these four."""
+_BROW_TOLERANCE = 1.5
+"""What eyebrows are, which no edge holds along their own length. Measured on a hard clip: the warping error of new
+brows is 1.12 of the target's at 1, 1.07 at 1.5."""
 
 
 class MotionMeter:
@@ -111,8 +114,8 @@ def follow_motion(
         return output
     runs = run_ids(good, None, times)
     place = np.where(good[:, None, None], landmarks[..., :2], 0).astype(np.float64)
-    scale = np.array([face_scale(points) if ok else 1.0 for points, ok in zip(landmarks, good, strict=True)])
-    steady = _follow(place, motion.astype(np.float64), runs, scale)
+    scale = np.array([face_scale(points) if ok else 1.0 for points, ok in zip(landmarks, good, strict=True)])[:, None]
+    steady = _follow(place, motion.astype(np.float64), runs, scale * _TOLERANCE)
     for anchors, edges in _EDGES:
         # Lids and lips close over what the flow follows. So they are steadied relative to the skin that carries
         # them, and only as far as they agree with the flow much better than skin has to.
@@ -127,7 +130,7 @@ def follow_motion(
 def _follow(
     place: NDArray[np.float64], motion: NDArray[np.float64], runs: NDArray[np.int64], scale: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Positions (T, N, 2) averaged along the motion; ``scale`` (T,) is what tolerances are shares of."""
+    """Positions (T, N, 2) averaged along the motion; ``scale`` (T, N or 1) is what tolerances are shares of."""
     step = _believed_steps(place, motion, scale)
     total, weight = place.copy(), np.ones(place.shape[:2])
     for direction in (1, -1):
@@ -137,7 +140,7 @@ def _follow(
             # The step into frame u is step[u]: forwards it is added on the way there, backwards it is undone.
             path += direction * _shifted(step, runs, offset if direction > 0 else 1 - offset)[0]
             moved = there - path
-            apart = (np.linalg.norm(moved - place, axis=-1) / scale[:, None]).astype(np.float32)
+            apart = (np.linalg.norm(moved - place, axis=-1) / scale).astype(np.float32)
             share = np.exp(-0.5 * (offset / _SIGMA) ** 2) * masks.smoothstep(apart, _FAR, _NEAR)
             share = np.where(same[:, None], share, 0.0)
             total += share[..., None] * np.where(same[:, None, None], moved, 0.0)
@@ -153,7 +156,7 @@ def _believed_steps(
     own = np.zeros_like(place)
     own[1:] = place[1:] - place[:-1]
     difference = np.where(np.isfinite(motion), motion - own, 0.0)
-    apart = (np.linalg.norm(difference, axis=-1) / scale[:, None]).astype(np.float32)
+    apart = (np.linalg.norm(difference, axis=-1) / scale).astype(np.float32)
     trust = masks.smoothstep(apart, _DISAGREE, _AGREE)
     believed: NDArray[np.float64] = own + trust[..., None] * difference
     return believed
@@ -183,3 +186,7 @@ _EDGES: tuple[tuple[list[int], list[int]], ...] = (
     ([*t.LOWER_LIP_OUTER, *t.LOWER_LIP_SKIN], [*t.LOWER_LIP_MIDDLE[1:-1], *t.LOWER_LIP_INNER[1:-1]]),
 )
 """Skin that carries an edge of the face, and the edge."""
+
+_BROWS = [*t.LEFT_EYEBROW_UPPER, *t.LEFT_EYEBROW_LOWER, *t.RIGHT_EYEBROW_UPPER, *t.RIGHT_EYEBROW_LOWER]
+_TOLERANCE: NDArray[np.float64] = np.where(np.isin(np.arange(478), _BROWS), _BROW_TOLERANCE, 1.0)
+"""(478,) each landmark's share of the four tolerances."""
