@@ -75,6 +75,7 @@ class RetouchObjective(Objective):
         truth, small = losses.reduced(changed, found), losses.reduced(masks, logits)
         terms = {name: torch.zeros(len(image), device=image.device) for name in self.terms}
         terms["pixels"] = losses.pixels(image, target) + how.outside * losses.beyond(image - blemished, changed)
+        terms["pixels"] += how.inside * losses.within(image, target, changed)
         terms["detection"] = losses.detection(found, truth)
         terms["detection"] += losses.components(found, truth, losses.reduced(areas, found))
         terms["prompts"] = labelled * losses.prompt_maps(logits, small)

@@ -61,6 +61,12 @@ def pixels(one: Tensor, other: Tensor) -> Tensor:
     return (one - other).abs().mean((1, 2, 3))
 
 
+def within(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
+    """``pixels`` where the ground truth (B, 1, S, S) sees a change, over that area: blemishes are few pixels of many."""
+    weighted = ((one - other).abs().mean(1, keepdim=True) * truth).sum((1, 2, 3))
+    return weighted / truth.sum((1, 2, 3)).clamp(min=1)
+
+
 def perceptual(one: Tensor, other: Tensor, trunk: nn.Module) -> Tensor:
     """The second term of equation (9): absolute differences of features, summed over layers.
 

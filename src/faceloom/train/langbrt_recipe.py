@@ -43,6 +43,7 @@ class RetouchLossSection(_Section):
     saturating       ``log(1 - S)`` as equation (7) has it; else ``-log S``, whose gradient does not vanish while the
                      discriminator is right (Goodfellow et al., 2014).
     prompts          of each prompt's own map, where it is known (synthetic pairs); not in the paper.
+    inside           of the error where blemishes are, over their area; not in the paper.
     outside          of any change outside the ground truth; not in the paper.
     perceptual       trunk of the perceptual term.
     perceptual_crop  it looks at a square of this many pixels, somewhere else in each step; 0 for the whole picture.
@@ -54,6 +55,7 @@ class RetouchLossSection(_Section):
     adversarial: float = Field(default=1.0, ge=0)
     saturating: bool = False
     prompts: float = Field(default=1.0, ge=0)
+    inside: float = Field(default=1.0, ge=0)
     outside: float = Field(default=1.0, ge=0)
     perceptual: Literal["vgg16", "none"] = "vgg16"
     perceptual_crop: int = Field(default=0, ge=0)

@@ -13,6 +13,11 @@ _RARE = -5.0
 """Logit that detection begins with: few pixels are blemishes, and maps of twenty prompts are summed."""
 
 
+_KEY_SPREAD = 1.0
+"""Deviation of the weights that take text to image channels, before training. Vectors of text have unit length over
+hundreds of numbers: with torch's own deviation, a twentieth, their products with features begin as good as 0."""
+
+
 class TextPromptedDetection(nn.Module):
     """How much each pixel looks like each prompt.
 
@@ -28,6 +33,7 @@ class TextPromptedDetection(nn.Module):
         self.mappings = nn.ModuleList(nn.Linear(config.text_dim, config.text_dim) for _ in range(config.predefined))
         self.scale = nn.Parameter(torch.tensor(1.0))
         self.bias = nn.Parameter(torch.tensor(_RARE))
+        nn.init.normal_(self.to_image.weight, std=_KEY_SPREAD)
         for mapping in self.mappings:  # psi begins as no change
             nn.init.eye_(cast(nn.Linear, mapping).weight)
             nn.init.zeros_(cast(nn.Linear, mapping).bias)
