@@ -62,7 +62,7 @@ def resumed(bench: Path) -> Resumed:
     return Resumed(out, finished, done.stdout)
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not happen in time"
@@ -118,7 +118,7 @@ def test_an_interrupted_run_says_that_it_can_go_on(bench: Path, tmp_path: Path) 
     )
     wait_for(lambda: (out / "run.json").is_file())
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "finished items are kept" in told and "Traceback" not in told
 
@@ -143,6 +143,8 @@ def test_a_pair_is_scored_and_written(bench: Path, tmp_path: Path) -> None:
         (("evaluate", "videos"), 3, "is no run"),
         (("evaluate", "--target", "videos/clip_0.mkv"), 2, "both --target and --result"),
         (("evaluate", "bench", "--flow", "guess"), 2, "dis or raft"),
+        (("evaluate", "bench", "--weight", "arcface=nothing.onnx"), 2, "a file that exists"),
+        (("evaluate", "bench", "--weight", "hopnet=bench/benchmark.json"), 2, "did you mean 'hopenet'"),
     ],
 )
 def test_bad_input(bench: Path, arguments: tuple[str, ...], code: int, told: str) -> None:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from faceloom.errors import FaceloomError, WeightsError
 from faceloom.evaluate.arcface import ArcFace
+from faceloom.evaluate.expression import FaceExpression
+from faceloom.evaluate.headpose import HeadPose
 from faceloom.evaluate.metrics.registry import absence, chosen
 from faceloom.perceive import FaceEmbedder, OpticalFlow
-from faceloom.perceive.morphable import MorphableRegressor
+from faceloom.perceive.morphable import MorphableModel, MorphableRegressor, read_morphable_model
 from faceloom.types import Image
 from faceloom.weights import Store
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_FLOW = "DIS medium"
+USERS_OWN = ("clip-vit-l14", "dinov2", "arcface", "hopenet", "deep3dfacerecon")
+"""Weights that the store has no record of: whoever has them names the files."""
 _LPIPS_FILES = {"vgg": ("lpips_vgg16", "lpips_lin_vgg"), "alex": ("lpips_alexnet", "lpips_lin_alex")}
 
 
@@ -40,8 +44,8 @@ class Networks:
     """One of each network, shared by all items of a run.
 
     store      where the weights are; default the user's.
-    files      weights that are not in the store, by name: ``{"clip-vit-l14": Path("clip.safetensors")}``. Names that
-               the metrics know beside the store's own: ``clip-vit-l14``, ``dinov2``, ``arcface``.
+    files      weights that are not in the store, by name: ``{"clip-vit-l14": Path("clip.safetensors")}``; the names
+               are those of ``USERS_OWN``.
     device     torch device.
     flow       what finds motion; default DIS, which is fast. ``perceive.raft.RaftFlow`` is what the papers use.
     flow_name  what results call it; needed with ``flow``.
@@ -97,6 +101,18 @@ class Networks:
         """3DDFA_V2."""
         return self._once("morphable", lambda: MorphableRegressor(self.store))
 
+    def face_model(self) -> MorphableModel:
+        """The morphable model that 3DDFA_V2 finds the parameters of."""
+        return self._once("face model", lambda: read_morphable_model(self.store))
+
+    def head_pose(self) -> HeadPose:
+        """HopeNet."""
+        return self._once("hopenet", self._head_pose)
+
+    def face_expression(self) -> FaceExpression:
+        """Deep3DFaceRecon."""
+        return self._once("deep3dfacerecon", self._face_expression)
+
     def arcface(self) -> ArcFace:
         """ArcFace."""
         return self._once("arcface", lambda: ArcFace(self._path("arcface")))
@@ -145,6 +161,24 @@ class Networks:
 
         path = self._path("i3d_k400")
         return self._ready(I3D(), from_flax(_read(path, read_arrays)), path)
+
+    def _head_pose(self) -> HeadPose:
+        import_torch()
+        from faceloom.nets.hopenet import HopeNet, hopenet_state
+
+        path = self._path("hopenet")
+        return HeadPose(self._ready(HopeNet(), hopenet_state(load_checkpoint(path)), path))
+
+    def _face_expression(self) -> FaceExpression:
+        import_torch()
+        from faceloom.nets.deep3d import Deep3DFaceRecon, deep3d_state
+
+        path = self._path("deep3dfacerecon")
+        try:
+            state = deep3d_state(load_checkpoint(path))
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from error
+        return FaceExpression(self._ready(Deep3DFaceRecon(), state, path))
 
     def _vit(self, name: str) -> ViT:
         import_torch()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faceloom.evaluate.item import Item, ItemScores, SetScores
 from faceloom.evaluate.metrics.distributions import MINIMUM, frechet_distance, frechet_warning, kernel_distance
 from faceloom.evaluate.metrics.errors import MetricError
+from faceloom.evaluate.metrics.pose import angle_error, coefficient_distance
 from faceloom.evaluate.metrics.registry import METRICS, chosen
 from faceloom.evaluate.networks import Networks
 from faceloom.evaluate.scorers.faces import FaceScorer
@@ -19,9 +20,11 @@ from faceloom.evaluate.scorers.features import I3DScorer, InceptionScorer
 from faceloom.evaluate.scorers.flicker import FlickerScorer
 from faceloom.evaluate.scorers.identity import IdentityScorer
 from faceloom.evaluate.scorers.lpips import LpipsScorer
+from faceloom.evaluate.scorers.meshflow import MeshFlowScorer
 from faceloom.evaluate.scorers.morphable import MorphableScorer
 from faceloom.evaluate.scorers.part import part_scorers
 from faceloom.evaluate.scorers.pixels import PixelScorer
+from faceloom.evaluate.scorers.regressed import RegressedScorer
 from faceloom.evaluate.scorers.step import Sampling, Scene, Scored, Scorer, Step
 from faceloom.evaluate.scorers.warp import WarpScorer
 
@@ -40,6 +43,8 @@ _SFACE = {"outside": "identity_outside", "target": "identity_target", "reference
 _ARCFACE = {"outside": "arcface_outside", "reference": "arcface_reference"}
 _SETS = {"fid": "inception", "kid": "inception", "fvd": "i3d"}
 """Metric over a set -> the features it is computed from."""
+_OWNERS = {"e_warp_target": "e_warp", "e_tmp_target": "e_tmp"}
+"""Series of the target's own errors -> the metric that they stand beside."""
 
 
 def score_item(
@@ -136,6 +141,13 @@ def _scorers(wanted: set[str], networks: Networks, scene: Scene) -> Iterator[Sco
         yield FaceScorer()
     if "expression_3dmm" in wanted:
         yield MorphableScorer(networks.morphable())
+    if "pose_hopenet" in wanted:
+        yield RegressedScorer("pose_hopenet", networks.head_pose().angles, angle_error, scene)
+    if "expression_deep3d" in wanted:
+        look = networks.face_expression().coefficients
+        yield RegressedScorer("expression_deep3d", look, coefficient_distance, scene)
+    if "e_tmp" in wanted:
+        yield MeshFlowScorer(networks.morphable(), networks.face_model())
     yield from part_scorers(sorted(wanted), networks, scene)
     if names := _only(_SFACE, wanted):
         yield IdentityScorer(networks.embedder(), names, scene)
@@ -192,7 +204,7 @@ def _merged(name: str, wanted: set[str], absent: Mapping[str, str], found: list[
 
 def _owner(series: str) -> str:
     """The metric that a series belongs to."""
-    return "e_warp" if series == "e_warp_target" else series
+    return _OWNERS.get(series, series)
 
 
 def _scale(series: str) -> float:

@@ -1,4 +1,4 @@
-"""ArcFace with a model of one operation, written by hand in the ONNX format: the mean of each channel."""
+"""ArcFace with a model of one operation: the mean of each channel."""
 
 from __future__ import annotations
 
@@ -7,36 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.onnx import channel_means
 
 from faceloom.errors import WeightsError
 from faceloom.evaluate.arcface import ArcFace
 
 
-def field(number: int, content: bytes | str | int) -> bytes:
-    """One field of a protocol buffer."""
-    if isinstance(content, int):
-        return bytes([number << 3, content])
-    data = content.encode() if isinstance(content, str) else content
-    assert len(data) < 1 << 14
-    size = bytes([len(data)]) if len(data) < 128 else bytes([len(data) & 127 | 128, len(data) >> 7])
-    return bytes([number << 3 | 2]) + size + data
-
-
-def value(name: str, shape: tuple[int, ...]) -> bytes:
-    dimensions = b"".join(field(1, field(1, side)) for side in shape)
-    tensor = field(1, 1) + field(2, dimensions)
-    return field(1, name) + field(2, field(1, tensor))
-
-
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    node = field(1, "x") + field(2, "y") + field(4, "GlobalAveragePool")
-    graph = (
-        field(1, node) + field(2, "g") + field(11, value("x", (1, 3, 112, 112))) + field(12, value("y", (1, 3, 1, 1)))
-    )
-    path = tmp_path / "model.onnx"
-    path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13)))
-    return path
+    return channel_means(tmp_path / "model.onnx")
 
 
 def test_the_face_is_aligned_normalised_and_the_vector_has_length_one(model: Path, shot) -> None:

@@ -8,6 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from faceloom.evaluate.metrics.pose import (
+    angle_error,
+    coefficient_distance,
     euler_angles,
     expression_error,
     expression_error_l2,
@@ -67,6 +69,15 @@ def test_morphable_expression_error_computed_by_hand() -> None:
     # (4 / 2 + 2 / 2) / 10
     assert morphable_expression_error(target, result, deviation) == pytest.approx(0.3)
     assert morphable_expression_error(result, result, deviation) == 0
+
+
+def test_errors_of_the_papers_networks_computed_by_hand() -> None:
+    assert angle_error(np.array([10.0, -5, 0]), np.array([13.0, -5, -3])) == pytest.approx(2)
+    assert angle_error(np.array([179.0]), np.array([-179.0])) == pytest.approx(2)
+    one, other = np.zeros(64, np.float32), np.zeros(64, np.float32)
+    other[[3, 40]] = 3, -4
+    assert coefficient_distance(one, other) == pytest.approx(5)
+    assert angle_error(one, one) == coefficient_distance(other, other) == 0
 
 
 def looking(face: Face, x: float, y: float) -> np.ndarray:

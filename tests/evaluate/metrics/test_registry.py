@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faceloom.evaluate.metrics import registry
 from faceloom.evaluate.metrics.errors import MetricError
 from faceloom.evaluate.metrics.registry import METRICS, available, chosen
 from faceloom.weights import Store
@@ -36,10 +37,22 @@ def test_a_file_of_the_user_makes_a_metric_available(metric_store: Store, tmp_pa
     assert available(metric_store, {"clip-vit-l14": path})["clip_i"] is None
 
 
-def test_weights_alone_do_not_stand_in_for_code_that_is_not_there(metric_store: Store, tmp_path: Path) -> None:
-    path = tmp_path / "hopenet.pkl"
+@pytest.mark.parametrize(("weight", "metric"), [("hopenet", "pose_hopenet"), ("deep3dfacerecon", "expression_deep3d")])
+def test_the_papers_own_networks_are_named_and_wait_for_their_weights(
+    metric_store: Store, tmp_path: Path, weight: str, metric: str
+) -> None:
+    assert available(metric_store)[metric] == f"n/a (needs {weight})"
+    path = tmp_path / "weights.pth"
     path.touch()
-    assert available(metric_store, {"hopenet": path})["pose_hopenet"] == "n/a (faceloom has no loader for it)"
+    assert available(metric_store, {weight: path})[metric] is None
+
+
+def test_an_extra_that_is_not_installed_is_named(metric_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    metric_store.ensure(METRICS["e_tmp"].needs)
+    assert available(metric_store)["e_tmp"] is None
+    monkeypatch.setattr(registry, "find_spec", lambda module: None)
+    assert available(metric_store)["e_tmp"] == "n/a (needs faceloom[mesh])"
+    assert available(metric_store)["e_warp"] is None
 
 
 def test_a_licence_filter_takes_weights_away(metric_store: Store) -> None:

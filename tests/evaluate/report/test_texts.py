@@ -19,7 +19,7 @@ from faceloom.evaluate.report.markdown import to_markdown
 from faceloom.evaluate.report.page import to_page
 from faceloom.evaluate.report.plots import draw_plots
 from faceloom.evaluate.report.tables import Cell, Table
-from faceloom.evaluate.report.write import items_csv, summary_csv, write_document
+from faceloom.evaluate.report.write import items_csv, remove_older_pictures, summary_csv, write_document
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +131,14 @@ def test_plots_are_drawn_of_what_there_is(tmp_path: Path) -> None:
     first = (tmp_path / names[0]).read_bytes()
     draw_plots(fabricated_results(), lambda row: series, tmp_path)
     assert (tmp_path / names[0]).read_bytes() == first
+
+
+def test_pictures_of_an_earlier_report_go_and_nothing_else_does(tmp_path: Path) -> None:
+    names = ("gallery/new.jpg", "gallery/old.jpg", "gallery/notes.txt", "plots/new.png", "plots/old.png", "own.png")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    shown = Section("", (), (), [Picture("gallery/new.jpg", ""), Picture("plots/new.png", "")])
+    remove_older_pictures(Document("", (), [shown]), tmp_path)
+    left = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.*")}
+    assert left == set(names) - {"gallery/old.jpg", "plots/old.png"}

@@ -16,7 +16,14 @@ from faceloom.types import Attribute
 
 BASELINES: Mapping[str, type[Method]] = {method.name: method for method in (UnwarpedPaste, SeamlessClone)}
 """What a part transfer has to beat; known to benchmarks only."""
-_SWITCH = {"on": True, "off": False, "yes": True, "no": False}
+ABLATIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "vpartswap-ablations": ("vpartswap", ("", "inject=off", "tps=off", "stochastic=off", "attention=off")),
+}
+"""Name for several methods at once -> the method, and what is switched off in each.
+
+V-PartSwap's four components (its figure 2), each left out alone: blending of semantic features, alignment of the
+reference, blending of the stochastic code at the boundary, attention along the flow.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,9 @@ class MethodSpec:
 def parse_methods(text: str) -> list[MethodSpec]:
     """``multiband,vpartswap:tps=off,steps=20`` as methods: a piece ``key=value`` belongs to the method before it.
 
-    Values are read as TOML (numbers, true, "text"); on, off, yes and no are switches, anything else is text. Every
-    method is looked up and given its options, so that a mistake is found before anything is edited.
+    Values are read as TOML (numbers, true, "text"), anything else is text, as for ``faceloom edit --option``: what
+    "off" means is the method's to say. A name of ``ABLATIONS`` stands for its methods, each with the options written
+    behind it. Every method is looked up and given its options, so that a mistake is found before anything is edited.
 
     Raises:
         RecipeError: an unknown method or option, an option without a method, the same method twice, or none at all.
@@ -65,9 +73,26 @@ def parse_methods(text: str) -> list[MethodSpec]:
             texts.append(piece)
     if not texts:
         raise RecipeError("--methods names no method; for example --methods multiband,unwarped_paste,seamless_clone")
+    texts = [method for one in texts for method in _spelt_out(one)]
     if doubled := next((one for one in texts if texts.count(one) > 1), None):
         raise RecipeError(f"--methods names '{doubled}' twice; keep one of them")
     return [_spec(one) for one in texts]
+
+
+def _spelt_out(text: str) -> list[str]:
+    """What a name of ``ABLATIONS`` stands for, or the text itself."""
+    name, _, settings = text.partition(":")
+    if name.strip() not in ABLATIONS:
+        return [text]
+    method, switched = ABLATIONS[name.strip()]
+    return [":".join(filter(None, (method, _with_option(settings, off)))) for off in switched]
+
+
+def _with_option(settings: str, off: str) -> str:
+    """``settings`` with one more, which takes the place of what they say about the same option."""
+    key = off.partition("=")[0]
+    kept = [pair for pair in settings.split(",") if pair and pair.partition("=")[0].strip() != key]
+    return ",".join([*kept, off] if off else kept)
 
 
 def _spec(text: str) -> MethodSpec:
@@ -75,7 +100,7 @@ def _spec(text: str) -> MethodSpec:
     options = [_option(text, pair) for pair in settings.split(",") if pair]
     spec = MethodSpec(text, name.strip(), tuple(options))
     if spec.name not in BASELINES and spec.name not in {**installed(), **unusable()}:
-        known = [*installed(), *BASELINES]
+        known = [*installed(), *BASELINES, *ABLATIONS]
         raise RecipeError(
             f"--methods: unknown method '{spec.name}'{suggest(spec.name, known)}; known are {', '.join(known)}"
         )
@@ -87,8 +112,6 @@ def _option(text: str, pair: str) -> tuple[str, Any]:
     key, separator, value = (piece.strip() for piece in pair.partition("="))
     if not separator or not key or not value:
         raise RecipeError(f"--methods '{text}': '{pair}' is not of the form key=value")
-    if value in _SWITCH:
-        return key, _SWITCH[value]
     try:
         return key, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

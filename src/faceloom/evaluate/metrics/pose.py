@@ -33,7 +33,16 @@ def pose_euler_error(target: Face, result: Face) -> float:
 
     The error that head-pose networks report: Ruiz et al., Fine-Grained Head Pose Estimation Without Keypoints, 2018.
     """
-    difference = euler_angles(target.pose) - euler_angles(result.pose)
+    return angle_error(euler_angles(target.pose), euler_angles(result.pose))
+
+
+def angle_error(target: NDArray[np.floating], result: NDArray[np.floating]) -> float:
+    """Mean absolute difference of angles (n,), degrees; lower is better, 0 for equal ones; 359 and 1 differ by 2.
+
+    Of HopeNet's yaw, pitch and roll it is the pose error of V-PartSwap and UniFaceGAN, who leave open how they join the
+    three.
+    """
+    difference = np.asarray(target, np.float64) - np.asarray(result, np.float64)
     return float(np.abs((difference + 180) % 360 - 180).mean())
 
 
@@ -96,6 +105,15 @@ def morphable_expression_error(
     """
     difference = np.abs(np.asarray(result, np.float64) - np.asarray(target, np.float64))
     return float((difference / np.asarray(deviation, np.float64)).mean())
+
+
+def coefficient_distance(target: NDArray[np.floating], result: NDArray[np.floating]) -> float:
+    """Euclidean distance of two lists of coefficients (n,); lower is better, 0 for equal ones.
+
+    Of Deep3DFaceRecon's 64 coefficients of the expression it is the expression error of V-PartSwap, who leave the norm
+    open; face swapping reports this one.
+    """
+    return float(np.linalg.norm(np.asarray(result, np.float64) - np.asarray(target, np.float64)))
 
 
 def _rotation(pose: NDArray[np.float64]) -> Rotation:

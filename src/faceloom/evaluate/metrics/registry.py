@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +32,8 @@ class MetricSpec:
     paper      where it comes from; "faceloom" for our own.
     scale      the reported number is the measure times this (1000 for "10^-3", 100 for per cent).
     unit       of the reported number, empty for none.
-    missing    why no version of faceloom so far computes it, whatever weights there are; empty when it is computed.
+    extra      the extra of faceloom that it needs beside the weights, as in ``pip install 'faceloom[mesh]'``; empty for
+               none.
     """
 
     name: str
@@ -43,7 +45,7 @@ class MetricSpec:
     paper: str
     scale: float = 1.0
     unit: str = ""
-    missing: str = ""
+    extra: str = ""
 
 
 _VGG = ("lpips_vgg16", "lpips_lin_vgg")
@@ -57,7 +59,9 @@ _DEEP3D = "Deng et al., Accurate 3D Face Reconstruction with Weakly-Supervised L
 _EAR = "Soukupova and Cech, Real-Time Eye Blink Detection using Facial Landmarks, CVWW 2016"
 _SFACE = "Zhong et al., SFace, IEEE TIP 2021"
 _ARCFACE = "Deng et al., ArcFace, CVPR 2019"
-_NO_CODE = "faceloom has no loader for it"
+_MORPHABLE = ("tddfa_v2", "tddfa_mean_std", "bfm_noneck_v3", "bfm_tri")
+_MODULES = {"mesh": "numba"}
+"""Extra -> the module that it brings."""
 
 _SPECS = (
     # --- quality ---
@@ -77,7 +81,7 @@ _SPECS = (
     # --- motion ---
     MetricSpec("pose_error", "Pose", "motion", "lower", (), "item", _VPARTSWAP + " (landmark pose)", 1, "deg"),
     MetricSpec("pose_euler_error", "Pose (Euler)", "motion", "lower", (), "item", _HOPENET, 1, "deg"),
-    MetricSpec("pose_hopenet", "Pose (HopeNet)", "motion", "lower", ("hopenet",), "item", _HOPENET, 1, "deg", _NO_CODE),
+    MetricSpec("pose_hopenet", "Pose (HopeNet)", "motion", "lower", ("hopenet",), "item", _HOPENET, 1, "deg"),
     MetricSpec("expression_error", "Expr.", "motion", "lower", (), "item", _VPARTSWAP + " (52 blendshapes, L1)"),
     MetricSpec("expression_error_l2", "Expr. (L2)", "motion", "lower", (), "item", _VPARTSWAP + " (52 blendshapes)"),
     MetricSpec(
@@ -91,9 +95,7 @@ _SPECS = (
         1,
         "deviations",
     ),
-    MetricSpec(
-        "expression_deep3d", "Expr. (Deep3D)", "motion", "lower", ("deep3dfacerecon",), "item", _DEEP3D, 1, "", _NO_CODE
-    ),
+    MetricSpec("expression_deep3d", "Expr. (Deep3D)", "motion", "lower", ("deep3dfacerecon",), "item", _DEEP3D),
     MetricSpec("gaze_error", "Gaze", "motion", "lower", (), "item", "faceloom", 100, "% of eye width"),
     MetricSpec(
         "mouth_opening_correlation", "Mouth opening r", "motion", "higher", (), "item", "faceloom, after " + _EAR
@@ -114,7 +116,7 @@ _SPECS = (
     MetricSpec("landmark_jitter", "Jitter", "temporal", "lower", (), "item", "faceloom", 100, "% of eye distance"),
     MetricSpec("jitter_ratio", "Jitter / target's", "temporal", "lower", (), "item", "faceloom"),
     MetricSpec("flicker", "Flicker", "temporal", "lower", (), "item", "faceloom", 100, "% of energy"),
-    MetricSpec("e_tmp", "E_tmp", "temporal", "lower", ("bfm_noneck_v3",), "item", _UNIFACEGAN, 1, "", _NO_CODE),
+    MetricSpec("e_tmp", "E_tmp", "temporal", "lower", _MORPHABLE, "item", _UNIFACEGAN, 1, "grey levels", "mesh"),
 )
 
 METRICS: Mapping[str, MetricSpec] = {spec.name: spec for spec in _SPECS}
@@ -143,11 +145,11 @@ def available(store: Store, files: Mapping[str, Path] | None = None) -> dict[str
 
 
 def absence(spec: MetricSpec, store: Store, files: Mapping[str, Path]) -> str | None:
-    """None if ``spec`` can be computed, else what its column says."""
+    """None if ``spec`` can be computed, else what its column says: the weights and the extra that are not here."""
     lacking = [name for name in spec.needs if not _has(name, store, files)]
-    if lacking:
-        return f"n/a (needs {', '.join(lacking)})"
-    return f"n/a ({spec.missing})" if spec.missing else None
+    if spec.extra and find_spec(_MODULES[spec.extra]) is None:
+        lacking.append(f"faceloom[{spec.extra}]")
+    return f"n/a (needs {', '.join(lacking)})" if lacking else None
 
 
 def _has(name: str, store: Store, files: Mapping[str, Path]) -> bool:

@@ -15,9 +15,9 @@ from faceloom.evaluate.metrics.registry import MetricSpec, chosen
 from faceloom.evaluate.scoring import score_set
 from faceloom.types import Attribute
 
-MAIN = ("e_warp", "fvd", "pose_error", "expression_error", "clip_i", "dino_i", "arcface_outside", "identity_outside",
-        "lpips_background")  # fmt: skip
-"""The columns of V-PartSwap's Table 1, with SFace beside ArcFace."""
+MAIN = ("e_warp", "fvd", "pose_hopenet", "pose_error", "expression_deep3d", "expression_error", "clip_i", "dino_i",
+        "arcface_outside", "identity_outside", "lpips_background")  # fmt: skip
+"""The columns of V-PartSwap's Table 1, with our own beside those whose networks are for the user to bring."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ def _main(results: Results) -> Section:
         return Section("")
     note = (
         f"Macro-average over {', '.join(results.common_parts)}: every part counts alike. FVD is over all of these "
-        "clips together. SFace stands beside ArcFace, it does not stand in for it."
+        "clips together. Pose and expression from landmarks stand beside HopeNet and Deep3DFaceRecon, SFace beside "
+        "ArcFace; they do not stand in for them."
     )
     table = method_table(results, "Average over parts", metrics, None, note)
     return Section("Results", _warnings(results, metrics), [table])

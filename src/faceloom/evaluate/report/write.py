@@ -11,12 +11,11 @@ from typing import Any
 from faceloom.evaluate.benchmark.files import write_json, write_text
 from faceloom.evaluate.benchmark.methods import MethodSpec
 from faceloom.evaluate.benchmark.scores import read_arrays
+from faceloom.evaluate.report import gallery, plots
 from faceloom.evaluate.report.data import Results, Row
 from faceloom.evaluate.report.document import Document, compose
-from faceloom.evaluate.report.gallery import draw_gallery
 from faceloom.evaluate.report.markdown import to_markdown
 from faceloom.evaluate.report.page import to_page
-from faceloom.evaluate.report.plots import draw_plots
 from faceloom.evaluate.report.tables import value_of
 
 
@@ -39,9 +38,18 @@ def write_report(results: Results, run: Path, folder: Path) -> Written:
         return read_arrays(folder / "scores" / MethodSpec(row.method, "").slug / f"{row.id}.json", "series")
 
     folder.mkdir(parents=True, exist_ok=True)
-    plots = draw_plots(results, series, folder)
-    document = compose(results, plots, draw_gallery(results, run, folder, series))
+    drawn = plots.draw_plots(results, series, folder)
+    document = compose(results, drawn, gallery.draw_gallery(results, run, folder, series))
+    remove_older_pictures(document, folder)
     return write_document(results, document, folder)
+
+
+def remove_older_pictures(document: Document, folder: Path) -> None:
+    """Remove plots and thumbnails of an earlier report in ``folder`` that ``document`` does not show."""
+    shown = {folder / picture.file for section in document.sections for picture in section.pictures}
+    for pattern in (f"{plots.FOLDER}/*.png", f"{gallery.FOLDER}/*.jpg"):
+        for picture in set(folder.glob(pattern)) - shown:
+            picture.unlink()
 
 
 def write_document(results: Results, document: Document, folder: Path) -> Written:

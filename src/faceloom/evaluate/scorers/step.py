@@ -21,6 +21,7 @@ class Sampling:
     lpips_vgg  pictures for LPIPS-VGG.
     part       pictures for VGG-I, CLIP-I and DINO-I.
     identity   pictures for SFace and ArcFace.
+    regressed  pictures for HopeNet and Deep3DFaceRecon.
     inception  pictures whose features are kept for FID and KID.
     clips      clips whose features are kept for FVD; at most, without overlap.
     clip_length  frames of such a clip.
@@ -29,6 +30,7 @@ class Sampling:
     lpips_vgg: int = 8
     part: int = 16
     identity: int = 24
+    regressed: int = 32
     inception: int = 8
     clips: int = 4
     clip_length: int = 16

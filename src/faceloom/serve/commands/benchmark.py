@@ -90,7 +90,10 @@ def run(
     bench: Annotated[Path, typer.Argument(help="Folder that `faceloom benchmark build` made.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; an old one is gone on with.")],
     methods: Annotated[
-        str, typer.Option(help="Methods, separated by commas; options as name:key=value,key=value.")
+        str,
+        typer.Option(
+            help="Methods, separated by commas; options as name:key=value,key=value; vpartswap-ablations for a set."
+        ),
     ] = "multiband,unwarped_paste,seamless_clone",
     parts: Annotated[str | None, typer.Option(help="Parts, separated by commas; default all of the benchmark.")] = None,
     references: Annotated[int, typer.Option(min=0, help="References for each target and part; 0 for all.")] = 1,

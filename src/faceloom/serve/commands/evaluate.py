@@ -17,10 +17,12 @@ from faceloom.evaluate.benchmark.used import scoring_weights
 from faceloom.evaluate.benchmark.workers import default_jobs
 from faceloom.evaluate.item import ItemScores
 from faceloom.evaluate.metrics.registry import METRICS, chosen
+from faceloom.evaluate.networks import USERS_OWN
 from faceloom.evaluate.report.data import gather
 from faceloom.evaluate.report.plots import style
 from faceloom.evaluate.report.tables import head, number
 from faceloom.evaluate.report.write import write_report
+from faceloom.methods.contract import suggest
 from faceloom.run.recipe import parse_attribute
 from faceloom.serve import show
 from faceloom.serve.steps import resumable, step_progress
@@ -89,6 +91,11 @@ def _file(pair: str) -> tuple[str, Path]:
     name, separator, path = pair.partition("=")
     if not separator or not name or not Path(path).is_file():
         raise RecipeError(f"--weight '{pair}' is not of the form name=file with a file that exists")
+    if name not in USERS_OWN:
+        raise RecipeError(
+            f"--weight '{pair}': '{name}' is no weight that a user brings along{suggest(name, USERS_OWN)}; these are "
+            f"{', '.join(USERS_OWN)}; all others come from the store: faceloom weights list"
+        )
     return name, Path(path)
 
 
@@ -96,7 +103,7 @@ def _pull(scoring: Scoring, quiet: bool) -> None:
     """Get the weights that the store has a record of with a source that needs no one's consent."""
     store = Store()
     known = {record.name for record in store.list()}
-    wanted = {name for spec in chosen(scoring.metrics) if not spec.missing for name in spec.needs}
+    wanted = {name for spec in chosen(scoring.metrics) for name in spec.needs}
     show.fetch(store, sorted(wanted & known), quiet)
 
 
