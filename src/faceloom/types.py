@@ -247,6 +247,19 @@ class Patch:
 
 
 @dataclass(frozen=True, eq=False)
+class PromptMap:
+    """Where on one face a method sees a thing that it was asked to retouch.
+
+    name   the request as it was understood, such as "acne on the right cheek".
+    found  (h, w) float32 in [0, 1], crop space: how certainly each pixel belongs to it.
+    """
+
+    name: str
+    found: Matte
+    crop: Crop
+
+
+@dataclass(frozen=True, eq=False)
 class Window:
     """A bounded run of consecutive frames of one clip.
 
@@ -294,9 +307,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to take from where. The one noun that the command line, Python and every service build.
+    """What to take from where, or what to retouch. The one noun that the command line, Python and every service build.
 
-    take         attribute -> path of the picture or clip it comes from.
+    take         attribute -> path of the picture or clip it comes from; empty where something is retouched.
     method       name of the method, or None for the default one that takes these attributes.
     strength     0 keeps the target, 1 applies the edit in full.
     face         "largest", "all", or a track id as shown by ``faceloom inspect``.
@@ -304,6 +317,7 @@ class Recipe:
                  (a face parsing network besides; slower, needs torch).
     seed         seed of every stochastic step.
     options      settings of the method, by name.
+    retouch      what is to go, in words; empty where something is taken.
     """
 
     take: Mapping[Attribute, Path]
@@ -314,3 +328,4 @@ class Recipe:
     occlusion: str = "colour"
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    retouch: tuple[str, ...] = ()

@@ -9,16 +9,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from faceloom.errors import RecipeError
-from faceloom.types import Attribute, Face, Patch, Source, Window
+from faceloom.types import Attribute, Face, Frame, Patch, PromptMap, Recipe, Source, Window
 
 GROUP = "faceloom.methods"
 _PREFERRED = ("multiband",)
 """Methods to choose from first when a recipe names none; the others follow in alphabetical order."""
 AUTO = "auto"
 """Instead of a method's name: the same as naming none."""
+RETOUCH = "retouch"
+"""Option that carries a recipe's requests to a method that retouches."""
 
 
 class Method(Protocol):
@@ -30,6 +32,8 @@ class Method(Protocol):
     ``needs``      names of the weights that it cannot run without, besides those of face perception.
     ``weights``    optional, of an instance: the same where the options change it, see ``needed_weights``.
     ``context``    frames that it wants to see before and after each frame it edits.
+
+    Some retouch by words: see ``Retoucher``.
     """
 
     name: ClassVar[str]
@@ -56,6 +60,39 @@ class Method(Protocol):
             For each frame of ``window.frames[window.core]``, patches to paste in order; none where there is
             nothing to edit. The same frame must give the same patches however the clip is cut into windows.
         """
+
+
+class Retoucher(Protocol):
+    """A method that also retouches by words. The recipe's requests reach it as the option ``retouch``, a tuple of text.
+
+    ``retouches``  True.
+    """
+
+    retouches: ClassVar[bool]
+
+    def understood(self, prepared: Any) -> Sequence[str]:
+        """The requests as they were understood."""
+
+    def maps(self, frame: Frame, face: Face, prepared: Any) -> list[PromptMap]:
+        """Where each thing asked for is seen on one face; empty for a face that is not retouched."""
+
+    def conclude(self, prepared: Any, where: str) -> list[str]:
+        """After the last frame of the clip ``where``: what a person should know about the result.
+
+        Raises:
+            FaceError: no face could be retouched, because all are too small; the message states the least size.
+        """
+
+
+def as_retoucher(method: Method) -> Retoucher | None:
+    """The method as one that retouches, or None if it does not."""
+    return cast(Retoucher, method) if retouches(type(method)) else None
+
+
+def make_method(recipe: Recipe) -> Method:
+    """The method that carries a recipe out, with its options. Raises RecipeError when there is none."""
+    chosen = choose(recipe.take, recipe.method, retouch=bool(recipe.retouch))
+    return chosen({**recipe.options, RETOUCH: recipe.retouch} if recipe.retouch else recipe.options)
 
 
 def needed_weights(method: Method) -> tuple[str, ...]:
@@ -85,8 +122,13 @@ def _load() -> tuple[dict[str, type[Method]], dict[str, str]]:
     return good, bad
 
 
-def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Method]:
-    """The method called ``name``; for None or ``auto``, the preferred one of those that take all ``attributes``.
+def choose(attributes: Iterable[Attribute], name: str | None = None, *, retouch: bool = False) -> type[Method]:
+    """The method called ``name``; for None or ``auto``, the preferred one of those that can do what is wanted.
+
+    Args:
+        attributes: what is to be taken.
+        name: as users call it.
+        retouch: whether something is to be retouched, instead of taken.
 
     Raises:
         RecipeError: no such method, or it cannot take what is asked for.
@@ -98,13 +140,23 @@ def choose(attributes: Iterable[Attribute], name: str | None = None) -> type[Met
                 raise RecipeError(f"method '{name}': {bad[name]}; repair or uninstall the package that brings it")
             raise RecipeError(f"unknown method '{name}'{suggest(name, methods)}; see `faceloom methods`")
         missing = wanted - methods[name].takes
+        if retouch and not retouches(methods[name]):
+            able = ", ".join(other for other, method in methods.items() if retouches(method)) or "none"
+            raise RecipeError(f"method '{name}' does not retouch; methods that do: {able}")
         if missing:
             raise RecipeError(f"method '{name}' cannot take {_listed(missing)}; see `faceloom methods` for what can")
         return methods[name]
     for method in sorted(methods.values(), key=_preference):
-        if wanted <= method.takes:
+        if retouches(method) if retouch else wanted <= method.takes:
             return method
+    if retouch:
+        raise RecipeError("no installed method retouches; see `faceloom methods`")
     raise RecipeError(f"no installed method takes {_listed(wanted)} at once; see `faceloom methods`")
+
+
+def retouches(method: type[Method]) -> bool:
+    """Whether a method is a ``Retoucher``."""
+    return bool(getattr(method, "retouches", False))
 
 
 def _preference(method: type[Method]) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +15,13 @@ from faceloom.errors import RecipeError, TruncatedMediaError
 from faceloom.media import Clip, ClipInfo, ClipWriter, RepeatedPicture, open_clip, probe
 from faceloom.media.output import PICTURES
 from faceloom.media.reader import Seconds
-from faceloom.methods.contract import Method, choose, needed_weights
+from faceloom.methods.contract import Method, as_retoucher, make_method, needed_weights
 from faceloom.perceive import FaceParser, Perception
 from faceloom.perceive.motion import MotionMeter
 from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run.ahead import ahead
+from faceloom.run.mask_sheet import MaskSheet
 from faceloom.run.performance import DRIVING, compare_lengths
 from faceloom.run.report import Report, StageTimes, describe_recipe, describe_track, versions
 from faceloom.run.select import Selector, explain_nobody
@@ -46,6 +47,7 @@ class Output:
     allow_partial        accept a damaged target: edit what decodes and do not raise.
     window               frames to edit at a time; None chooses by the size of a frame.
     audio                whose sound to keep: "target", or "driver" where a picture becomes a video.
+    show_mask            picture to write with what a retouching method sees, see ``run.mask_sheet``.
     """
 
     codec: str = "h264"
@@ -57,12 +59,13 @@ class Output:
     allow_partial: bool = False
     window: int | None = None
     audio: Literal["target", "driver"] = "target"
+    show_mask: Path | None = None
 
 
 def required_weights(recipe: Recipe) -> tuple[str, ...]:
     """Names of the weights that carrying out this recipe needs. Raises RecipeError when no method can."""
     parser = FaceParser.weights if recipe.occlusion == "parser" else ()
-    method = choose(recipe.take, recipe.method)(recipe.options)
+    method = make_method(recipe)
     return (*PERCEPTION, *parser, *needed_weights(method))
 
 
@@ -87,11 +90,11 @@ def edit_clip(
     """
     begin, settings, times = time.perf_counter(), output or Output(), StageTimes()
     store = store or Store()
-    method_class = choose(recipe.take, recipe.method)
-    method, weights = method_class(recipe.options), required_weights(recipe)
-    report = Report(str(target), str(out), describe_recipe(recipe), method_class.name, versions=versions())
+    method, weights = make_method(recipe), required_weights(recipe)
+    retoucher, sheet = as_retoucher(method), _mask_sheet(recipe, settings, (target, out))
+    report = Report(str(target), str(out), describe_recipe(recipe), method.name, versions=versions())
     clip = _open_target(recipe, target, out, settings)
-    with clip, _open_sink(clip, out, settings, provenance(recipe, method_class.name)) as sink:
+    with clip, _open_sink(clip, out, settings, provenance(recipe, method.name)) as sink:
         store.ensure(weights)
         # One thread: a second one makes a landmark a little faster and everything beside it slower.
         perception = Perception(store, threads=1)
@@ -99,14 +102,21 @@ def edit_clip(
             sources, report.warnings = load_sources(recipe, perception)
             report.warnings += _match_lengths(sources, clip)
             prepared = method.prepare(sources)
+        if retoucher is not None:
+            report.understood = list(retoucher.understood(prepared))
         parser = perception.parser if recipe.occlusion == "parser" else None
-        run = _Run(recipe, method, prepared, FaceTracker(perception), parser, times, report)
+        run = _Run(recipe, method, prepared, FaceTracker(perception), parser, times, report, sheet)
         damage = run.edit(clip, sink, settings, progress)
         report.tracks = [describe_track(track) for track in run.tracker.tracks()]
         if not run.seen_tracks:
             raise explain_nobody(str(target), recipe.face, run.tracker.tracks())
-        if not report.frames_edited and recipe.strength > 0:
+        if retoucher is not None:
+            report.warnings += retoucher.conclude(prepared, str(target))
+        elif not report.frames_edited and recipe.strength > 0:
             report.warnings.append(f"{target}: the face is there, but what was to be edited is never in sight")
+    if sheet is not None:
+        sheet.write()
+        report.mask = sheet.described
     report.truncated = clip.truncated
     report.seconds = round(time.perf_counter() - begin, 3)
     report.stage_seconds = {stage: round(spent, 3) for stage, spent in times.seconds.items()}
@@ -131,6 +141,14 @@ def _open_target(recipe: Recipe, target: str | os.PathLike[str], out: str | os.P
             "leave out --audio for any other edit"
         )
     return open_clip(target, start=settings.start, end=settings.end, allow_partial=settings.allow_partial)
+
+
+def _mask_sheet(recipe: Recipe, settings: Output, others: Sequence[str | os.PathLike[str]]) -> MaskSheet | None:
+    if settings.show_mask is None:
+        return None
+    if not recipe.retouch:
+        raise RecipeError("there are detection maps to show only where something is retouched; leave out --show-mask")
+    return MaskSheet(settings.show_mask, overwrite=settings.overwrite, others=[Path(other) for other in others])
 
 
 def _driving_clip(recipe: Recipe) -> ClipInfo | None:
@@ -169,6 +187,7 @@ class _Run:
     parser: FaceParser | None
     times: StageTimes
     report: Report
+    sheet: MaskSheet | None = None
     seen_tracks: set[int] = field(default_factory=set)
 
     def edit(
@@ -211,11 +230,24 @@ class _Run:
         """For each frame to edit, its index in the window and the patches of all chosen people."""
         with self.times("edit"):
             per_track = {track: self.method.apply(scene.window, scene.tracks[track], self.prepared) for track in chosen}
+            self._show_maps(scene, chosen)
         core = range(*scene.window.core.indices(len(scene.window.frames)))
         for position, index in enumerate(core):
             frame = scene.window.frames[index]
             patches = [self._in_front(frame, scene.tracks[t][index], own[position]) for t, own in per_track.items()]
             yield index, [patch for own in patches for patch in own]
+
+    def _show_maps(self, scene: Scene, chosen: list[int]) -> None:
+        """Draw the maps of the first frame that shows a chosen face."""
+        retoucher = as_retoucher(self.method)
+        if self.sheet is None or self.sheet.drawn or retoucher is None:
+            return
+        for index in range(*scene.window.core.indices(len(scene.window.frames))):
+            frame, faces = scene.window.frames[index], [scene.tracks[track][index] for track in chosen]
+            maps = [retoucher.maps(frame, face, self.prepared) for face in faces if face is not None]
+            if any(maps):
+                self.sheet.draw(frame, [own for own in maps if own])
+                return
 
     def _in_front(self, frame: Frame, face: Face | None, patches: list[Patch]) -> list[Patch]:
         """The patches of one face without what the parser, if one is used, sees in front of it."""
@@ -258,5 +290,8 @@ class _UntilDamage:
 
 def provenance(recipe: Recipe, method: str) -> str:
     """One sentence for the file's metadata that says that and how it was edited."""
+    if recipe.retouch:
+        asked = "; ".join(f"'{request}'" for request in recipe.retouch)
+        return f"Edited with faceloom {__version__}: retouched {asked} (method {method})"
     taken = ", ".join(sorted(attribute.value for attribute in recipe.take))
     return f"Edited with faceloom {__version__}: {taken} taken from a reference picture (method {method})"

@@ -27,6 +27,7 @@ class _RecipeFile(BaseModel):
     occlusion: Literal["colour", "parser"] = "colour"
     seed: int = Field(default=0, ge=0)
     options: dict[str, Any] = Field(default_factory=dict)
+    retouch: str | list[str] = Field(default_factory=list)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -48,21 +49,22 @@ def build_recipe(values: Mapping[str, Any], where: str = "recipe", folder: Path 
     """A checked recipe from plain values.
 
     Args:
-        values: keys as in a recipe file: take, method, strength, face, reference_face, occlusion, seed, options. Method
-            ``auto`` is the same as none.
+        values: keys as in a recipe file: take, method, strength, face, reference_face, occlusion, seed, options,
+            retouch (one request or a list of them). Method ``auto`` is the same as none.
         where: what to call the place in error messages.
         folder: relative paths in ``take`` start here; None leaves them as they are.
 
     Raises:
-        RecipeError: unknown keys or attributes (with the nearest known one), values out of range, nothing to take.
+        RecipeError: unknown keys or attributes (with the nearest known one), values out of range, nothing to take
+            or retouch, or both at once.
     """
     try:
         checked = _RecipeFile.model_validate(dict(values))
     except ValidationError as error:
         raise RecipeError(_explain(error, where)) from error
     take = {parse_attribute(name): _resolve(path, folder) for name, path in checked.take.items()}
-    if not take:
-        raise RecipeError(f"{where} takes nothing; name at least one attribute, for example --take mouth=ref.jpg")
+    retouch = (checked.retouch,) if isinstance(checked.retouch, str) else tuple(checked.retouch)
+    _check_purpose(take, retouch, where)
     _check_overlap(take, where)
     return Recipe(
         take=take,
@@ -73,6 +75,7 @@ def build_recipe(values: Mapping[str, Any], where: str = "recipe", folder: Path 
         occlusion=checked.occlusion,
         seed=checked.seed,
         options=checked.options,
+        retouch=retouch,
     )
 
 
@@ -104,6 +107,21 @@ def parse_face(text: str) -> str:
 
 def _resolve(path: str, folder: Path | None) -> Path:
     return Path(path) if folder is None else folder / path
+
+
+def _check_purpose(take: Mapping[Attribute, Path], retouch: tuple[str, ...], where: str) -> None:
+    if not take and not retouch:
+        raise RecipeError(
+            f"{where} takes nothing and retouches nothing; name at least one attribute, for example --take "
+            'mouth=ref.jpg, or say what is to go, for example --retouch "acne on the right cheek"'
+        )
+    if take and retouch:
+        raise RecipeError(
+            f"{where} takes {', '.join(take)} and retouches; an edit does one of the two. Do one, and the other on its "
+            "result"
+        )
+    if any(not request.strip() for request in retouch):
+        raise RecipeError(f"{where} has an empty retouch request; say what is to go, as in: acne on the right cheek")
 
 
 def _check_overlap(take: Mapping[Attribute, Path], where: str) -> None:

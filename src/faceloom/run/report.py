@@ -47,6 +47,8 @@ class Report:
     faces_lost      frames in which the chosen face was not found, after it had been seen once.
     tracks          everyone who was seen.
     warnings        what a person should know about this result.
+    understood      what retouch requests were understood as.
+    mask            which picture shows where that was seen, and of which frame; empty when none was asked for.
     stage_seconds   time per stage; stages run side by side, ``seconds`` is the wall clock.
     """
 
@@ -64,6 +66,8 @@ class Report:
     tracks: list[dict[str, Any]] = field(default_factory=list)
     edited_tracks: list[int] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    understood: list[str] = field(default_factory=list)
+    mask: str = ""
     weights: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -94,6 +98,7 @@ def describe_recipe(recipe: Recipe) -> dict[str, Any]:
         "occlusion": recipe.occlusion,
         "seed": recipe.seed,
         "options": dict(recipe.options),
+        "retouch": list(recipe.retouch),
     }
 
 

@@ -26,6 +26,13 @@ def edit(
             "--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg; expression and pose also from clips. Repeat."
         ),
     ] = None,
+    retouch: Annotated[
+        list[str] | None,
+        typer.Option("--retouch", help="What is to go, in words, e.g. 'acne on the right cheek', or all. Repeat."),
+    ] = None,
+    show_mask: Annotated[
+        Path | None, typer.Option("--show-mask", help="With --retouch: picture to write with where that is seen.")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe file (TOML); flags override it.")] = None,
     method: Annotated[
         str | None, typer.Option(help="Method, see `faceloom methods`; auto is the same as naming none.")
@@ -64,7 +71,7 @@ def edit(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
-    """Take attributes of the face from reference pictures, e.g. --take mouth=ref.jpg --take eyes=other.jpg."""
+    """Take attributes of the face from reference pictures, as in --take mouth=ref.jpg, or --retouch what words name."""
     steps = {"steps_invert": steps_invert, "steps_render": steps_render}
     wanted = _recipe(
         recipe,
@@ -76,14 +83,17 @@ def edit(
             "reference_face": reference_face,
             "occlusion": occlusion,
             "seed": seed,
+            "retouch": retouch or None,
             "options": _options(option or [], steps) or None,
         },
     )
     if audio not in ("target", "driver"):
         raise RecipeError(f"--audio '{audio}' must be target or driver")
     sound: Literal["target", "driver"] = "driver" if audio == "driver" else "target"
-    settings = Output(codec, crf, preset, overwrite, start, end, allow_partial, audio=sound)
+    settings = Output(codec, crf, preset, overwrite, start, end, allow_partial, audio=sound, show_mask=show_mask)
     result = run_edit(wanted, target, out, settings, Store(only_permissive=only_permissive), report, quiet)
+    for line in retouch_notes(result):
+        show.out.print(line, markup=False)
     show.out.print(summary(out, result), markup=False)
 
 
@@ -119,6 +129,12 @@ def summary(out: Path, report: Report) -> str:
     return f"{out}: {report.frames_edited} of {report.frames_read} frames edited{passed}, {rate:.1f} frames/s"
 
 
+def retouch_notes(report: Report) -> list[str]:
+    """How retouch requests were understood, and where that is shown."""
+    lines = [f"retouched: {', '.join(report.understood)}"] if report.understood else []
+    return [*lines, report.mask] if report.mask else lines
+
+
 def _recipe(path: Path | None, take: list[str], flags: dict[str, Any]) -> Recipe:
     """The recipe file with flags laid over it, or the flags alone."""
     given = {name: value for name, value in flags.items() if value is not None}
@@ -140,6 +156,7 @@ def _recipe(path: Path | None, take: list[str], flags: dict[str, Any]) -> Recipe
         "occlusion": base.occlusion,
         "seed": base.seed,
         "options": dict(base.options),
+        "retouch": list(base.retouch),
     }
     merged = build_recipe(values | given, where=f"recipe {path} with the flags")
     return replace(merged, options={**base.options, **merged.options})

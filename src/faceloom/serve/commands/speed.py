@@ -19,7 +19,12 @@ from faceloom.weights import Store
 
 def speed(
     target: Annotated[Path, typer.Argument(help="Video to measure with.")],
-    take: Annotated[list[str], typer.Option("--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg.")],
+    take: Annotated[
+        list[str] | None, typer.Option("--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg.")
+    ] = None,
+    retouch: Annotated[
+        list[str] | None, typer.Option("--retouch", help="What is to go, instead of --take: see `faceloom edit`.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Method; see `faceloom methods`.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="name=value setting of the method.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each job; medians are shown.")] = 3,
@@ -32,7 +37,12 @@ def speed(
 
     Also shows the stages that the method tells of, and what its networks compute.
     """
-    given = {"take": dict(map(parse_take, take)), "method": method, "options": parse_options(option or [])}
+    given = {
+        "take": dict(map(parse_take, take or [])),
+        "method": method,
+        "options": parse_options(option or []),
+        "retouch": retouch or [],
+    }
     recipe = build_recipe(given, where="the command")
     store = Store()
     show.fetch(store, required_weights(recipe), quiet)

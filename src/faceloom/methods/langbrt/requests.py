@@ -1,0 +1,75 @@
+"""What was asked for, as the network takes it: which prompts, in which regions, as which vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceloom.errors import RecipeError
+from faceloom.methods.langbrt.prompts import PREDEFINED, Prompt, Side, vocabulary
+from faceloom.methods.langbrt.understand import PromptReader
+from faceloom.perceive.text import TextEncoder
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Prompts without repetition.
+
+    groups   each request, and the numbers of its prompts.
+    fixed    for each prompt its number among the pre-defined ones, None for one that is read as words.
+    vectors  (N, T) float32 of unit length, of the prompts that are read as words, in their order.
+    remarks  lines about requests that say a thing twice.
+    """
+
+    prompts: tuple[Prompt, ...]
+    groups: tuple[tuple[str, tuple[int, ...]], ...]
+    fixed: tuple[int | None, ...]
+    vectors: NDArray[np.float32]
+    remarks: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The prompts in words."""
+        return tuple(prompt.text for prompt in self.prompts)
+
+
+def read_requests(requests: Sequence[str], encoder: TextEncoder) -> Asked:
+    """Understand requests. Raises ``RecipeError`` as ``PromptReader.read`` does, or when there are none."""
+    if not requests:
+        raise RecipeError(
+            "method 'langbrt' retouches, and nothing was asked for: say what is to go, for example "
+            '--retouch "acne on the right cheek", or --retouch all'
+        )
+    reader = PromptReader(encoder)
+    groups = [reader.read(request) for request in requests]
+    prompts = tuple(dict.fromkeys(prompt for group in groups for prompt in group))
+    known = vocabulary()
+    fixed = tuple(PREDEFINED.index(prompt) if prompt in PREDEFINED else None for prompt in prompts)
+    # The network was trained on the vocabulary; a side beyond it is kept by the region alone.
+    words = [
+        (prompt if prompt in known else replace(prompt, side=Side.BOTH)).text
+        for prompt, number in zip(prompts, fixed, strict=True)
+        if number is None
+    ]
+    numbers = tuple(tuple(prompts.index(prompt) for prompt in group) for group in groups)
+    return Asked(
+        prompts,
+        tuple(zip(requests, numbers, strict=True)),
+        fixed,
+        encoder.encode(words),
+        _repetitions(requests, groups),
+    )
+
+
+def _repetitions(requests: Sequence[str], groups: Sequence[Sequence[Prompt]]) -> tuple[str, ...]:
+    """Lines about requests that another one covers: harmless, but maybe not meant."""
+    lines: dict[tuple[int, int], str] = {}
+    for i, one in enumerate(groups):
+        for j, other in enumerate(groups):
+            covered = i != j and all(any(p == q or p.covers(q) for p in one) for q in other)
+            if covered and (j, i) not in lines:
+                lines[i, j] = f"'{requests[j]}' is part of '{requests[i]}'"
+    return tuple(lines.values())
