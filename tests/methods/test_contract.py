@@ -7,9 +7,9 @@ import pytest
 
 from faceloom.errors import RecipeError
 from faceloom.methods import contract
-from faceloom.methods.contract import choose, installed, suggest, unusable
+from faceloom.methods.contract import as_retoucher, choose, installed, make_method, retouches, suggest, unusable
 from faceloom.methods.multiband import Multiband
-from faceloom.types import Attribute
+from faceloom.types import Attribute, Recipe
 from faceloom.weights import builtin_records
 
 
@@ -43,7 +43,8 @@ def both(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_installed_method_keeps_the_contract(name: str) -> None:
     method = installed()[name]
     assert method.name == name and method.summary and "\n" not in method.summary
-    assert method.takes and all(isinstance(attribute, Attribute) for attribute in method.takes)
+    assert method.takes or retouches(method)
+    assert all(isinstance(attribute, Attribute) for attribute in method.takes)
     assert method.context >= 0
     assert set(method.needs) <= set(builtin_records())
     instance = method({})
@@ -100,3 +101,26 @@ def test_a_broken_package_does_not_stop_the_others(monkeypatch: pytest.MonkeyPat
 )
 def test_suggestions(word: str, known: list[str], hint: str) -> None:
     assert suggest(word, known) == hint
+
+
+class TestRetouching:
+    def test_who_retouches_is_chosen(self) -> None:
+        assert choose([], retouch=True).name == choose([], "langbrt", retouch=True).name == "langbrt"
+        assert [name for name, method in installed().items() if retouches(method)] == ["langbrt"]
+
+    def test_who_does_not(self) -> None:
+        with pytest.raises(RecipeError, match="'multiband' does not retouch; methods that do: langbrt"):
+            choose([], "multiband", retouch=True)
+        with pytest.raises(RecipeError, match="'langbrt' cannot take mouth"):
+            choose([Attribute.MOUTH], "langbrt")
+
+    def test_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        entry_points_of(monkeypatch, multiband=MULTIBAND)
+        with pytest.raises(RecipeError, match="no installed method retouches"):
+            choose([], retouch=True)
+
+    def test_requests_reach_the_method(self) -> None:
+        method = make_method(Recipe(take={}, retouch=("acne", "shine"), options={"grain": 0.5}))
+        assert as_retoucher(method) is method
+        assert method.options.retouch == ("acne", "shine") and method.options.grain == 0.5  # type: ignore[attr-defined]
+        assert as_retoucher(make_method(Recipe(take={Attribute.MOUTH: Path("a.jpg")}))) is None

@@ -60,6 +60,21 @@ def test_times_that_are_no_decimal_fractions_survive(tmp_path: Path) -> None:
     assert MotionTemplate.load(tmp_path / "m.npz").times[2] == Fraction(1001, 15000)
 
 
+def test_landmarks_are_kept_to_a_sixteenth_of_a_pixel(tmp_path: Path) -> None:
+    plain, rng = clip(40, missing=(3,)), np.random.default_rng(1)
+    points = (rng.uniform(0, 600, (478, 3)) + np.arange(40)[:, None, None]).astype(np.float32)
+    motion = dataclasses.replace(plain, landmarks=points)
+    motion.save(tmp_path / "m.npz")
+    back = MotionTemplate.load(tmp_path / "m.npz")
+    assert back.points(3) is None and plain.points(0) is None
+    for index in (0, 39):
+        found = back.points(index)
+        assert found is not None
+        np.testing.assert_allclose(found, points[index], atol=1 / 32 + 1e-4)
+    with pytest.raises(ValueError, match="landmarks must be"):
+        dataclasses.replace(plain, landmarks=points[:-1])
+
+
 def test_an_empty_template_is_saved_too(tmp_path: Path) -> None:
     motion = MotionTemplate.of([], [], 8, 8)
     motion.save(tmp_path / "m.npz")
@@ -78,7 +93,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
         "cut off": whole[: len(whole) // 2],
         "text": b"not an archive",
         "empty": b"",
-        "another version": content | {"version": np.array(2)},
+        "another version": content | {"version": np.array(3)},
         "another format": content | {"format": np.array("something else")},
         "an array too short": content | {"cameras": content["cameras"][:-1]},
         "not finite": content | {"expressions": np.full_like(content["expressions"], np.nan)},

@@ -16,9 +16,9 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 VALUES = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
 )
-KEYS = st.sampled_from(["take", "method", "strength", "face", "reference_face", "seed", "options"]) | st.text(
-    max_size=12
-)
+KEYS = st.sampled_from(
+    ["take", "method", "strength", "face", "reference_face", "seed", "options", "retouch"]
+) | st.text(max_size=12)
 TAKES = st.dictionaries(st.sampled_from([a.value for a in Attribute]) | st.text(max_size=9), PLAIN, max_size=4)
 
 
@@ -50,6 +50,15 @@ def test_auto_is_the_same_as_no_method(tmp_path: Path) -> None:
     assert build_recipe({"take": {"nose": "a.jpg"}, "method": "auto"}) == build_recipe({"take": {"nose": "a.jpg"}})
 
 
+@pytest.mark.parametrize("said", ['"acne"', '["acne"]'])
+def test_retouching(tmp_path: Path, said: str) -> None:
+    file = tmp_path / "edit.toml"
+    file.write_text(f"retouch = {said}\nstrength = 0.5\n")
+    assert read_recipe(file) == Recipe(take={}, strength=0.5, retouch=("acne",))
+    both = build_recipe({"retouch": ["acne on the nose", "shine"]})
+    assert both.retouch == ("acne on the nose", "shine") and not both.take
+
+
 def test_absolute_paths_stay(tmp_path: Path) -> None:
     recipe = build_recipe({"take": {"nose": str(tmp_path / "a.jpg")}}, folder=Path("elsewhere"))
     assert recipe.take[Attribute.NOSE] == tmp_path / "a.jpg"
@@ -60,6 +69,10 @@ def test_absolute_paths_stay(tmp_path: Path) -> None:
     [
         ({}, "takes nothing"),
         ({"take": {}}, "takes nothing"),
+        ({"take": {"mouth": "a"}, "retouch": "acne"}, "takes mouth and retouches; an edit does one of the two"),
+        ({"retouch": ["acne", " "]}, "an empty retouch request"),
+        ({"retouch": ""}, "an empty retouch request"),
+        ({"retouch": 3}, "retouch"),
         ({"take": {"mouth": "a"}, "strenght": 1}, "unknown key 'strenght'; did you mean 'strength'"),
         ({"take": {"mouth": "a"}, "qqq": 1}, "unknown key 'qqq'; known are take, method"),
         ({"take": {"mouth": 3}}, "take.mouth"),

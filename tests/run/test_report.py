@@ -61,6 +61,8 @@ def test_a_described_recipe_can_be_read_again() -> None:
     )
     values = json.loads(json.dumps(describe_recipe(recipe)))
     assert build_recipe(values) == recipe
+    retouching = Recipe(take={}, retouch=("acne", "shine"))
+    assert build_recipe(json.loads(json.dumps(describe_recipe(retouching)))) == retouching
 
 
 def test_versions_are_those_installed() -> None:

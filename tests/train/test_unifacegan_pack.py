@@ -16,12 +16,12 @@ from support.unifacegan import TINY
 from typer.testing import CliRunner
 
 from faceloom.errors import FaceError, MediaError, RecipeError
+from faceloom.methods.unifacegan.rendering import Look, render_face
 from faceloom.perceive import Perception, perceive_image
 from faceloom.perceive.morphable import keypoints_of_landmarks
 from faceloom.serve.cli import app
 from faceloom.train.unifacegan.clips import PackedClip, read_clip, read_index
 from faceloom.train.unifacegan.pack import PackOptions, pack_clip, pack_clips
-from faceloom.train.unifacegan.rendering import Look, render_face
 from faceloom.types import Image
 from faceloom.weights import Store
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from support.unifacegan import SIDE, ball, clip_of, photograph, pose
 
+from faceloom.methods.unifacegan.rendering import Look, dense_flow, render_face, sparse_flow
 from faceloom.perceive.morphable import MorphableParameters
 from faceloom.train.unifacegan.episodes import Episodes, batched, make_episode, mirrored
 from faceloom.train.unifacegan.identity import FACE_SIDE, align_faces, alignment
 from faceloom.train.unifacegan.losses import warp
 from faceloom.train.unifacegan.recipe import ObjectiveSection
-from faceloom.train.unifacegan.rendering import Look, dense_flow, render_face, sparse_flow
 
 
 def look(person: int, face: MorphableParameters, side: int = SIDE) -> Look:

@@ -14,6 +14,7 @@ from support.unifacegan import SIDE, TINY, ball, packed_clips, tiny_recipe
 from torch import Tensor, nn
 
 from faceloom.errors import RecipeError, WeightsError
+from faceloom.methods.unifacegan.checkpoint import load_model
 from faceloom.nets.unifacegan import UniFaceGANConfig, hinge_for_discriminator, hinge_for_generator
 from faceloom.nets.unifacegan.iresnet import IResNet
 from faceloom.train.checkpoint import LAST
@@ -22,7 +23,7 @@ from faceloom.train.loop import Trainer
 from faceloom.train.recipe import AugmentSection, OptimiserSection
 from faceloom.train.recipe import read_recipe_of as read_recipe
 from faceloom.train.unifacegan.episodes import Episodes
-from faceloom.train.unifacegan.export import export_model, load_model
+from faceloom.train.unifacegan.export import export_model
 from faceloom.train.unifacegan.objective import Game, GameObjective, frozen, generate
 from faceloom.train.unifacegan.recipe import ObjectiveSection, SamplingSection, UniFaceGANRecipe
 from faceloom.train.unifacegan.samples import ClipSamples

@@ -128,6 +128,13 @@ def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: E
     ]
 
 
+def eyeball_layer(part: Part, target: Points, reference: Points, box: Box, trust: EyeTrust) -> Layer:
+    """The eyeball of ``eye_layers`` alone, between the target's lids."""
+    opening, seen, _ = _eye_mattes(part, target, reference, box)
+    where = affine_field(_iris_similarity(part, target, reference), box)
+    return Layer(where, np.float32(trust.ball) * opening * seen, skin=False)
+
+
 def _eye_mattes(part: Part, target: Points, reference: Points, box: Box) -> tuple[Matte, Matte, Matte]:
     """The opening between the lids, where the reference's eyeball can be seen, and the upper lid, all over ``box``."""
     scale = face_scale(target)

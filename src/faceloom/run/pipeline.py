@@ -22,6 +22,7 @@ from faceloom.perceive.occluders import occluder_matte
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.run.ahead import ahead
 from faceloom.run.mask_sheet import MaskSheet
+from faceloom.run.motion import driving_info, is_motion
 from faceloom.run.performance import DRIVING, compare_lengths
 from faceloom.run.report import Report, StageTimes, describe_recipe, describe_track, versions
 from faceloom.run.select import Selector, explain_nobody
@@ -134,6 +135,8 @@ def _open_target(recipe: Recipe, target: str | os.PathLike[str], out: str | os.P
     if driver is not None and Path(out).suffix.lower() not in PICTURES and probe(target).kind == "image":
         if settings.start is not None or settings.end is not None:
             raise RecipeError(f"{target}: a picture has no duration to trim; trim its driver {driver.path} instead")
+        if settings.audio == "driver" and is_motion(driver.path):
+            raise RecipeError(f"{driver.path}: a motion template has no sound; leave out --audio")
         return RepeatedPicture(target, driver, sound=settings.audio == "driver")
     if settings.audio == "driver":
         raise RecipeError(
@@ -153,7 +156,7 @@ def _mask_sheet(recipe: Recipe, settings: Output, others: Sequence[str | os.Path
 
 def _driving_clip(recipe: Recipe) -> ClipInfo | None:
     paths = [path for attribute, path in recipe.take.items() if attribute in DRIVING]
-    return next((info for info in map(probe, paths) if info.kind == "video"), None)
+    return next((info for info in map(driving_info, paths) if info.kind == "video"), None)
 
 
 def _match_lengths(sources: Mapping[Attribute, Source], clip: Clip) -> list[str]:

@@ -13,6 +13,7 @@ from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.geometry.warp import minified
 from faceloom.media import probe, read_image
 from faceloom.perceive import Perception, perceive_image
+from faceloom.run.motion import is_motion, read_motion
 from faceloom.run.performance import DRIVING, read_performance
 from faceloom.types import Attribute, Face, Image, Part, Recipe, Source
 
@@ -38,7 +39,9 @@ def load_sources(recipe: Recipe, perception: Perception) -> tuple[dict[Attribute
     warnings: list[str] = []
     for attribute, path in recipe.take.items():
         if path not in found:
-            if attribute in DRIVING and probe(path).kind == "video":
+            if attribute in DRIVING and is_motion(path):
+                found[path], remark = read_motion(path)
+            elif attribute in DRIVING and probe(path).kind == "video":
                 found[path], remark = read_performance(path, perception)
             else:
                 image = read_image(path)

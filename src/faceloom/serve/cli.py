@@ -13,7 +13,19 @@ from typer.core import TyperGroup
 from faceloom import __version__
 from faceloom.errors import FaceloomError
 from faceloom.serve import show
-from faceloom.serve.commands import benchmark, demo, doctor, edit, evaluate, inspect, methods, speed, train, weights
+from faceloom.serve.commands import (
+    benchmark,
+    demo,
+    doctor,
+    edit,
+    evaluate,
+    inspect,
+    methods,
+    motion,
+    speed,
+    train,
+    weights,
+)
 from faceloom.serve.commands.train_retouch import blemishes, langbrt
 from faceloom.serve.commands.train_unifacegan import cache3d, unifacegan
 
@@ -39,6 +51,7 @@ app = typer.Typer(
 )
 app.command("edit")(edit.edit)
 app.command("inspect")(inspect.inspect)
+app.command("motion")(motion.motion)
 app.command("methods")(methods.methods)
 app.add_typer(weights.app, name="weights")
 app.command("demo")(demo.demo)

@@ -12,7 +12,7 @@ from faceloom.methods.langbrt.options import WEIGHT, read_options
 
 def test_defaults() -> None:
     options = read_options({})
-    assert options.checkpoint == WEIGHT and options.skin == "auto" and options.grain == 1 and options.retouch == ()
+    assert options.checkpoint == WEIGHT and options.skin == "auto" and options.grain == 0.7 and options.retouch == ()
 
 
 def test_requests_arrive() -> None:

@@ -89,6 +89,20 @@ def test_beards_are_not_skin(perceived: Perceived) -> None:
     assert ColouredSkin().find(crop.rounded, crop.landmarks)[inside].mean() > 0.8, "which is skin without one"
 
 
+def test_rims_of_glasses_are_not_skin(perceived: Perceived) -> None:
+    crop = crop_of(perceived)
+    picture = crop.rounded.copy()
+    for eye in (468, 473):
+        x, y = crop.landmarks[eye, :2].round().astype(int)
+        cv2.ellipse(picture, (int(x), int(y) + 2), (24, 18), 0, 0, 360, (40, 40, 45), 2, cv2.LINE_AA)
+    (left, top), (right, _) = (crop.landmarks[eye, :2].round().astype(int) for eye in (468, 473))
+    cv2.line(picture, (int(left) + 24, int(top)), (int(right) - 24, int(top)), (40, 40, 45), 2, cv2.LINE_AA)
+    drawn = np.abs(picture.astype(int) - crop.rounded).sum(axis=2) > 120
+    drawn &= skin_place(picture, crop.landmarks) > 0.9
+    assert ColouredSkin().find(picture, crop.landmarks)[drawn].mean() < 0.15
+    assert ColouredSkin().find(crop.rounded, crop.landmarks)[drawn].mean() > 0.7, "which is skin without them"
+
+
 def test_redness_is_no_beard(perceived: Perceived) -> None:
     """Darker by a fifth, but with more colour."""
     crop = crop_of(perceived)

@@ -25,7 +25,7 @@ def spot(x: float, y: float, strength: float = 1.0) -> NDArray[np.float32]:
 
 def test_what_does_not_move_stays() -> None:
     corrections = {i: Correction(spot(30, 30), landmarks()) for i in range(9)}
-    np.testing.assert_allclose(steady(corrections, 4).values, spot(30, 30), atol=1e-6)
+    np.testing.assert_allclose(steady(corrections, 4).values, spot(30, 30), atol=3e-3)
 
 
 def test_a_face_that_moves_takes_its_spot_along() -> None:
@@ -48,6 +48,25 @@ def test_flicker_is_damped_without_lag() -> None:
     np.testing.assert_allclose(values, values[::-1], atol=1e-6)
 
 
+def test_the_fine_pattern_is_the_frames_own() -> None:
+    """A line that the landmarks misplace by two pixels from frame to frame stays a line, where it is."""
+
+    def lined(row: int) -> NDArray[np.float32]:
+        values = np.zeros((SIZE, SIZE, 4), np.float32)
+        values[20:44, 20:44, 3] = 1
+        values[row, 20:44, :3] = 0.3
+        return values
+
+    corrections = {i: Correction(lined(30 + 2 * (i % 2)), landmarks()) for i in range(9)}
+    found = steady(corrections, 4).change[30:33, 32, 0]
+    assert found[0] > 0.2 and abs(found[2]) < 0.1, "a plain mean has half of it in each place"
+
+
+def test_one_frame_alone_is_as_it_is() -> None:
+    one = Correction(spot(30, 30), landmarks())
+    assert steady({7: one}, 7) is one and steady({7: one, 7 + RADIUS + 1: one}, 7) is one
+
+
 def test_frames_beyond_the_radius_do_not_count() -> None:
     near = {i: Correction(spot(30, 30), landmarks()) for i in range(10 - RADIUS, 11 + RADIUS)}
     far = near | {i: Correction(spot(10, 10), landmarks()) for i in (10 - RADIUS - 1, 11 + RADIUS)}
@@ -56,7 +75,7 @@ def test_frames_beyond_the_radius_do_not_count() -> None:
 
 def test_frames_without_the_face_are_left_out() -> None:
     corrections = {i: Correction(spot(30, 30), landmarks()) for i in (2, 4)}
-    np.testing.assert_allclose(steady(corrections, 4).values, spot(30, 30), atol=1e-6)
+    np.testing.assert_allclose(steady(corrections, 4).values, spot(30, 30), atol=3e-3)
 
 
 def test_moving_back_and_forth() -> None:

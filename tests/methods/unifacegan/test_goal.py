@@ -9,8 +9,9 @@ from support.perceived import Perceived
 
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, mouth_openness
-from faceloom.methods.unifacegan.driver import Drive, drive_of_picture
+from faceloom.methods.unifacegan.driver import Beginning, Drive, drive_of_picture
 from faceloom.methods.unifacegan.fitting import FaceFitter
+from faceloom.methods.unifacegan.gaze import look_of
 from faceloom.methods.unifacegan.goal import MOST_TURN, Goal, Rest, driven_camera, make_goal, rest_of
 from faceloom.perceive.morphable import MorphableParameters, camera_of, head_angles, split_camera
 from faceloom.types import Part
@@ -72,7 +73,11 @@ class TestPose:
         return camera_of(scale, Rotation.from_euler("YXZ", [yaw, 0, 0], degrees=True).as_matrix(), place)
 
     def drive(self, camera: np.ndarray, rest: np.ndarray | None, like: Drive) -> Drive:
-        return replace(like, parameters=replace(like.parameters, camera=camera), rest=rest)
+        begin = None if rest is None else Beginning(rest, np.zeros(3), np.zeros((2, 2)))
+        return replace(like, parameters=replace(like.parameters, camera=camera), begin=begin)
+
+    def rest(self, person: Person, own: MorphableParameters) -> Rest:
+        return replace(person[0], parameters=own)
 
     @pytest.fixture
     def like(self, fitter: FaceFitter, perceived: Perceived) -> Drive:
@@ -80,7 +85,7 @@ class TestPose:
 
     def test_a_picture_gives_its_turn_and_the_target_keeps_its_place(self, person: Person, like: Drive) -> None:
         own = replace(person[1], camera=self.camera(0))
-        made = driven_camera(own, own, self.drive(self.camera(20, 5e-3, (10, 20, 0)), None, like))
+        made = driven_camera(own, self.rest(person, own), self.drive(self.camera(20, 5e-3, (10, 20, 0)), None, like))
         assert head_angles(made)[0] == pytest.approx(20, abs=0.1)
         scale, _, place = split_camera(made)
         assert scale == pytest.approx(1e-3)
@@ -89,18 +94,40 @@ class TestPose:
     def test_a_clip_gives_turn_and_movement_since_its_beginning(self, person: Person, like: Drive) -> None:
         own = replace(person[1], camera=self.camera(5))
         clip = self.drive(self.camera(25, 2e-3 * 1.1, (120, 90, 0)), self.camera(15, 2e-3, (100, 100, 0)), like)
-        made = driven_camera(own, own, clip)
-        scale, _, place = split_camera(made)
+        made = driven_camera(own, self.rest(person, own), clip)
+        centre = np.append(person[0].anchors.centre(person[0].neutral), 1)
         assert head_angles(made)[0] == pytest.approx(15, abs=0.1)
-        assert scale == pytest.approx(1.1e-3)
-        np.testing.assert_allclose(place[:2], [260, 245], atol=1e-6)
+        assert split_camera(made)[0] == pytest.approx(1.1e-3)
+        np.testing.assert_allclose((made @ centre - own.camera @ centre)[:2], [10, -5], atol=1e-6)
 
     def test_no_head_is_turned_too_far(self, person: Person, like: Drive) -> None:
         own = replace(person[1], camera=self.camera(0))
-        made = driven_camera(own, own, self.drive(self.camera(70), None, like))
+        made = driven_camera(own, self.rest(person, own), self.drive(self.camera(70), None, like))
         assert head_angles(made)[0] == pytest.approx(MOST_TURN, abs=0.1)
 
     def test_the_own_pose_changes_nothing(self, person: Person, like: Drive) -> None:
         own = person[1]
-        made = driven_camera(own, own, self.drive(own.camera, own.camera, like))
+        made = driven_camera(own, self.rest(person, own), self.drive(own.camera, own.camera, like))
         np.testing.assert_allclose(made, own.camera, rtol=1e-9, atol=1e-9)
+
+
+class TestGaze:
+    def test_irises_go_where_a_picture_has_them(self, person: Person, fitter: FaceFitter, perceived: Perceived) -> None:
+        wanted = look_of(person[2]) + np.array([[0.12, 0.03], [0.10, 0.02]])
+        aside = replace(drive(CLOSED, fitter, perceived), look=wanted)
+        made = make_goal(fitter, *person, None, None, aside)
+        np.testing.assert_allclose(look_of(made.landmarks), wanted, atol=0.005)
+        assert made.irises[:, 0].min() > 1, "towards the subject's left, which is the right of the picture"
+        np.testing.assert_allclose(made.landmarks[:468, :2], person[2][:468, :2], atol=1e-3)
+
+    def test_a_clips_gaze_counts_from_its_beginning(
+        self, person: Person, fitter: FaceFitter, perceived: Perceived
+    ) -> None:
+        start = np.array([[0.05, 0.01], [0.07, 0.01]])
+        like = drive(CLOSED, fitter, perceived)
+        begin = Beginning(like.parameters.camera, np.zeros(3), start)
+        still = make_goal(fitter, *person, None, None, replace(like, look=start, begin=begin))
+        np.testing.assert_allclose(still.irises, 0, atol=0.2)
+        moved = make_goal(fitter, *person, None, None, replace(like, look=start + np.array([0.06, 0]), begin=begin))
+        step = look_of(moved.landmarks) - look_of(still.landmarks)
+        np.testing.assert_allclose(step, [[0.06, 0], [0.06, 0]], atol=0.005)

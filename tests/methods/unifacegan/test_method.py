@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from faceloom.evaluate.motion import eyes_openness
 from faceloom.geometry import masks
 from faceloom.geometry.partcover import face_scale, mouth_openness
 from faceloom.methods.contract import choose
+from faceloom.methods.unifacegan.gaze import look_of
 from faceloom.methods.unifacegan.method import UniFaceGAN
 from faceloom.perceive.identity import FaceEmbedder
-from faceloom.types import Attribute, Face, Frame, Image, Patch, Source, Window
+from faceloom.run.performance import ClipPerformance
+from faceloom.types import Attribute, Face, Frame, Image, Part, Patch, Source, Window
 from faceloom.weights import Store
 
 A, B = "person_17", "person_05"
@@ -72,14 +75,17 @@ class TestSwap:
             assert np.corrcoef(before, after)[0, 1] > 0.95
             assert np.ptp(after) > 0.7 * np.ptp(before)
 
-    def test_eyeballs_stay_the_targets(self, swapped: list[Image], perceived: Perceived) -> None:
+    def test_eyes_are_the_sources_and_look_where_the_target_looks(
+        self, swapped: list[Image], perceived: Perceived
+    ) -> None:
         shot = perceived.example
         for index in (0, 5, BLINK.stop):
+            before, after = shot.measured[index].landmarks, perceived.face(swapped[index]).landmarks
+            assert np.abs(look_of(after) - look_of(before)).mean() < 0.03
             landmarks = shot.faces[index].landmarks.astype(np.float64)
-            for region in (masks.Region.LEFT_IRIS, masks.Region.RIGHT_IRIS):
-                inner = masks.offset_outline(masks.outline(region, landmarks), -0.03 * face_scale(landmarks))
-                iris = masks.polygon_mask(inner, WHOLE) > 0.99
-                assert change(shot.frames[index].image, swapped[index])[iris].mean() < 4
+            region = masks.outline(masks.Region.LEFT_IRIS, landmarks)
+            iris = masks.polygon_mask(masks.offset_outline(region, -0.03 * face_scale(landmarks)), WHOLE) > 0.99
+            assert change(shot.frames[index].image, swapped[index])[iris].mean() > 8
 
     def test_nothing_outside_the_matte_changes(self, perceived: Perceived) -> None:
         frame, face = perceived.example.frames[3], perceived.example.faces[3]
@@ -101,6 +107,13 @@ class TestSwap:
         whole, cut = (run(take, shot.frames[:14], shot.faces[:14], length) for length in (1000, 5))
         for one, other in zip(whole, cut, strict=True):
             np.testing.assert_allclose(one[0].image, other[0].image, atol=1.5 / 255)
+
+    def test_a_covered_face_is_refused(self, perceived: Perceived) -> None:
+        source = perceived.source(B)
+        below = masks.polygon_mask(source.face.landmarks[[234, 50, 4, 280, 454, 361, 397, 152, 172, 132], :2], WHOLE)
+        image = np.where(below[..., None] > 0.5, np.array([120, 170, 210], np.uint8), source.image)
+        with pytest.raises(FaceError, match="seems to cover it"):
+            UniFaceGAN().prepare({Attribute.IDENTITY: Source(source.path, image, source.face)})
 
     def test_a_lost_face_is_passed_over(self, perceived: Perceived) -> None:
         shot = perceived.example
@@ -136,6 +149,36 @@ class TestReenactment:
         frame, face = perceived.example.frames[0], perceived.example.faces[0]
         (made,) = run({Attribute.EXPRESSION: perceived.source("person_06")}, [frame], [face])
         np.testing.assert_array_equal(paste(frame, made).image[:60, :60], frame.image[:60, :60])
+
+    def test_the_gaze_is_the_drivers(self, perceived: Perceived) -> None:
+        target = perceived.source(B)
+        landmarks = target.face.landmarks.copy()
+        landmarks[468:, 0] += 0.1 * face_scale(landmarks) * 0.45
+        driver = Source(target.path, target.image, replace(target.face, landmarks=landmarks))
+        (made,) = run({Attribute.GAZE: driver}, [still(target.image)], [target.face])
+        after = paste(still(target.image), made).image
+        before, now = look_of(target.face.landmarks), look_of(perceived.face(after).landmarks)
+        assert (now - before)[:, 0].min() > 0.03
+        eyes = [masks.outline(part, target.face.landmarks) for part in (Part.LEFT_EYE, Part.RIGHT_EYE)]
+        near = np.maximum.reduce([masks.polygon_mask(masks.offset_outline(eye, 4), WHOLE) for eye in eyes]) > 0
+        np.testing.assert_array_equal(after[~near], target.image[~near])
+
+    def test_the_first_frame_driven_by_its_own_clip_follows_it(self, perceived: Perceived) -> None:
+        """Better than standing still, in pixels and in landmarks."""
+        shot, performance = perceived.example, ClipPerformance()
+        for frame, face in zip(shot.frames[:STOP], shot.faces[:STOP], strict=True):
+            performance.add(frame, face)
+        glimpse = performance.glimpse(0)
+        assert glimpse is not None
+        driver = Source(Path("clip"), glimpse.image, glimpse.face, performance)
+        take = dict.fromkeys((Attribute.EXPRESSION, Attribute.POSE, Attribute.GAZE), driver)
+        stills = [replace(frame, image=shot.frames[0].image) for frame in shot.frames[:STOP]]
+        made = run(take, stills, [shot.faces[0]] * STOP)
+        for index in (BLINK.start + 3, STOP - 1):
+            truth, first = shot.frames[index].image, shot.frames[0].image
+            after = paste(stills[index], made[index]).image
+            oval = masks.polygon_mask(masks.outline(masks.Region.FACE_OVAL, shot.faces[index].landmarks), WHOLE) > 0.5
+            assert change(truth, after)[oval].mean() < 0.75 * change(truth, first)[oval].mean()
 
     def test_three_people(self, perceived: Perceived, store: Store) -> None:
         target, smiling, face = perceived.source(B), perceived.source("person_06"), perceived.source(A)

@@ -7,6 +7,7 @@ Hunting Blemishes: Language-guided High-fidelity Face Retouching Transformer wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,16 +51,14 @@ class LangBRTMethod:
 
     def prepare(self, sources: Mapping[Attribute, Source]) -> Prepared:
         """Load the networks and understand what was asked for."""
-        missing = [library for library in _LIBRARIES if find_spec(library) is None]
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            missing.append("torch")
-        if missing:
-            raise FaceloomError(
-                f"method 'langbrt' needs {', '.join(dict.fromkeys(missing))}, which cannot be imported; install with: "
-                "pip install 'faceloom[retouch]'"
-            )
+        for library in _LIBRARIES:
+            try:
+                import_module(library)
+            except ImportError as error:
+                raise FaceloomError(
+                    f"method 'langbrt' needs {library}, which cannot be imported ({error}); install it with: "
+                    "pip install 'faceloom[retouch]'"
+                ) from error
         from faceloom.methods.langbrt.prepared import prepare
 
         return prepare(self.options, Store())

@@ -21,7 +21,8 @@ class Options(BaseModel):
     checkpoint  name of a weight, or path of a file that ``faceloom train langbrt`` wrote.
     skin        how skin is told from hair, beards, glasses and hands: by the face ``parser``, by ``colour`` and
                 landmarks alone, or ``auto``: by the parser where its weights are here.
-    grain       0 to 1: how much of the skin's grain is put back where it went with a blemish.
+    grain       0 to 1: how much of the skin's grain is put back where it went with a blemish; all of it shimmers a
+                little in compressed video.
     workers     frames that go through the networks side by side, one processor thread each; 0 is one for every core.
     """
 
@@ -30,7 +31,7 @@ class Options(BaseModel):
     retouch: tuple[str, ...] = ()
     checkpoint: str = Field(default=WEIGHT, min_length=1)
     skin: Literal["auto", "parser", "colour"] = "auto"
-    grain: float = Field(default=1.0, ge=0, le=1)
+    grain: float = Field(default=0.7, ge=0, le=1)
     workers: int = Field(default=0, ge=0)
 
 

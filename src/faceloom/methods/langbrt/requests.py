@@ -46,6 +46,13 @@ def read_requests(requests: Sequence[str], encoder: TextEncoder) -> Asked:
     reader = PromptReader(encoder)
     groups = [reader.read(request) for request in requests]
     prompts = tuple(dict.fromkeys(prompt for group in groups for prompt in group))
+    numbers = tuple(tuple(prompts.index(prompt) for prompt in group) for group in groups)
+    asked = ask_for(prompts, encoder)
+    return replace(asked, groups=tuple(zip(requests, numbers, strict=True)), remarks=_repetitions(requests, groups))
+
+
+def ask_for(prompts: Sequence[Prompt], encoder: TextEncoder) -> Asked:
+    """Each prompt a request of its own."""
     known = vocabulary()
     fixed = tuple(PREDEFINED.index(prompt) if prompt in PREDEFINED else None for prompt in prompts)
     # The network was trained on the vocabulary; a side beyond it is kept by the region alone.
@@ -54,14 +61,8 @@ def read_requests(requests: Sequence[str], encoder: TextEncoder) -> Asked:
         for prompt, number in zip(prompts, fixed, strict=True)
         if number is None
     ]
-    numbers = tuple(tuple(prompts.index(prompt) for prompt in group) for group in groups)
-    return Asked(
-        prompts,
-        tuple(zip(requests, numbers, strict=True)),
-        fixed,
-        encoder.encode(words),
-        _repetitions(requests, groups),
-    )
+    groups = tuple((prompt.text, (number,)) for number, prompt in enumerate(prompts))
+    return Asked(tuple(prompts), groups, fixed, encoder.encode(words), ())
 
 
 def _repetitions(requests: Sequence[str], groups: Sequence[Sequence[Prompt]]) -> tuple[str, ...]:

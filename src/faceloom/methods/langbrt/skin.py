@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.errors import WeightsError
+from faceloom.geometry.glasses import bridge_contrast, rims
 from faceloom.geometry.masks import Region, region_mask, smoothstep
 from faceloom.methods.langbrt.prompts import Area
 from faceloom.methods.langbrt.regions import area_masks
@@ -27,6 +28,8 @@ _BRIGHTER_AND_REDDER = np.array([2, 3], np.float32)
 _PALE, _DARK = (0.84, 0.68), (1.0, 0.9)
 """Colourfulness and lightness, over those of the upper face, at which skin is unlikely, and at which it is a beard. Of
 25 faces, around the mouth bare ones have at least 0.87 of the colourfulness, beards 0.57 to 0.82, on dark skin more."""
+_GLASSES = 0.08, 0.12
+"""``bridge_contrast`` at which glasses are unlikely, and at which they are worn."""
 _GRAY = 4.0
 """Colourfulness below which a picture is gray, and nothing can be said."""
 _COARSE = 0.018
@@ -94,9 +97,11 @@ def _has_parser(store: Store) -> bool:
 
 
 def _by_eye(crop: Image, landmarks: Points) -> Matte:
-    """By place, by colour at large, and where no beard is."""
-    place = skin_place(crop, landmarks)
-    return place * likeness(crop, landmarks, _COARSE * crop.shape[1]) * (1 - beard(crop, landmarks))
+    """By place, by colour at large, and where no beard and no rim of glasses is."""
+    skin = skin_place(crop, landmarks) * likeness(crop, landmarks, _COARSE * crop.shape[1])
+    skin = skin * (1 - beard(crop, landmarks))
+    worn = smoothstep(bridge_contrast(crop, landmarks), *_GLASSES)
+    return skin * (1 - worn * rims(crop, landmarks, _box(crop))) if worn > 0 else skin
 
 
 def skin_place(crop: Image, landmarks: Points) -> Matte:

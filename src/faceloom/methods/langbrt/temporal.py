@@ -17,6 +17,9 @@ RADIUS = 4
 _SIGMA = 2.0
 PARSED_EVERY = 4
 """Frames of which one is parsed; the others take over what was found there."""
+_COARSE = 3 / 256
+"""Deviation in sides of the aligned face of the Gaussian above which a change is coarse."""
+_FAINT = 1e-3
 _GRID = 32
 _EVERY = 3
 """One landmark in so many is enough to say how skin moves."""
@@ -55,10 +58,11 @@ class Correction:
 
 
 def steady(corrections: Mapping[int, Correction], index: int) -> Correction:
-    """The correction of frame ``index``, a Gaussian mean over ``RADIUS`` frames before and after.
+    """The correction of frame ``index``, a Gaussian mean over ``RADIUS`` frames before and after; zero phase.
 
-    Each neighbour is first moved to where its skin lies in this frame, as the landmarks say; zero phase. Frames
-    without a face are left out.
+    Each neighbour is first moved to where its skin lies in this frame. Landmarks say that to a few pixels, so of the
+    mean only what is coarse counts: how much is changed, which is what boils. Its fine pattern is the frame's own,
+    which fits the skin to the pixel. Frames without a face are left out.
     """
     own = corrections[index]
     total, weight = own.values.copy(), 1.0
@@ -70,7 +74,18 @@ def steady(corrections: Mapping[int, Correction], index: int) -> Correction:
         weight += share
         if other.values.any():
             total += np.float32(share) * moved(other.values, other.landmarks, own.landmarks)
-    return Correction(total / np.float32(weight), own.landmarks)
+    if weight == 1.0:
+        return own
+    mean = total / np.float32(weight)
+    cover, fine = mean[..., 3:], own.change - _coarse(own.change)
+    # Where a thing is found in this frame and hardly in others, its pattern counts as little as the rest of it.
+    shared = np.clip(cover[..., 0] / np.maximum(own.cover, np.float32(_FAINT)), 0, 1)[..., None]
+    change = (_coarse(mean[..., :3]) + shared * fine) * (cover > 0)
+    return Correction(np.concatenate([change, cover], axis=2), own.landmarks)
+
+
+def _coarse(change: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cv2.GaussianBlur(change, (0, 0), _COARSE * len(change), borderType=cv2.BORDER_REPLICATE)
 
 
 def moved(values: NDArray[np.float32], source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ _CHIN = (199, 200, 175, 18, 170, 395, 210, 430)
 _NOSE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 97, 326, 327, 64, 294, 129, 358, 198, 420, 49, 279)
 _UPPER = (*t.UPPER_LIP_INNER[1:-1], *t.UPPER_LIP_MIDDLE[1:-1], *t.UPPER_LIP_OUTER[1:-1], 165, 167, 164, 393, 391)
 _LOWER = (*t.LOWER_LIP_INNER[1:-1], *t.LOWER_LIP_MIDDLE[1:-1], *t.LOWER_LIP_OUTER[1:-1], *_CHIN, 83, 313)
-_BROWS = (*t.LEFT_EYEBROW_UPPER, *t.RIGHT_EYEBROW_UPPER, *t.LEFT_EYEBROW_LOWER, *t.RIGHT_EYEBROW_LOWER)
+BROWS = (*t.LEFT_EYEBROW_UPPER, *t.RIGHT_EYEBROW_UPPER, *t.LEFT_EYEBROW_LOWER, *t.RIGHT_EYEBROW_LOWER)
 LIDS = (*t.LEFT_EYE_RING, *t.RIGHT_EYE_RING)
 LID_SKIN = (
     *t.LEFT_UPPER_LID_SKIN, *t.LEFT_LOWER_LID_SKIN[1:-1], *t.RIGHT_UPPER_LID_SKIN, *t.RIGHT_LOWER_LID_SKIN[1:-1],
@@ -31,7 +31,7 @@ LID_SKIN = (
 CONTROLS: tuple[int, ...] = tuple(
     dict.fromkeys(
         (
-            *_UPPER, *_LOWER, 61, 291, 78, 308, *LIDS, *LID_SKIN, *_BROWS, *_NOSE, *_CHEEKS, *_FOREHEAD, *t.FACE_OVAL,
+            *_UPPER, *_LOWER, 61, 291, 78, 308, *LIDS, *LID_SKIN, *BROWS, *_NOSE, *_CHEEKS, *_FOREHEAD, *t.FACE_OVAL,
         )
     )
 )  # fmt: skip
@@ -68,6 +68,15 @@ class Anchors:
         along = self.offsets @ parameters.camera[:2, :2].T
         depth = self.depths * _scale(parameters)
         return vertices[self.vertices].astype(np.float64) + np.column_stack([along, depth])
+
+    def depth_of(self, vertices: NDArray[np.floating], landmarks: Points) -> float:
+        """What to add to z of ``landmarks`` (478, 3) to count it as that of ``vertices`` (V, 3), pixels."""
+        return float(np.median(vertices[self.vertices, 2] - np.asarray(landmarks, np.float64)[:, 2]))
+
+    def centre(self, neutral: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(3,) the middle of the points that move with the skull, on a head at rest, ``neutral`` (V, 3); its unit."""
+        middle: NDArray[np.float64] = neutral[self.vertices[list(t.RIGID_POINTS)]].mean(axis=0, dtype=np.float64)
+        return middle
 
     def moved_to(self, vertices: NDArray[np.floating], parameters: MorphableParameters, landmarks: Points) -> Anchors:
         """The same vertices for the ``landmarks`` (478, 3) of another picture of the same face."""

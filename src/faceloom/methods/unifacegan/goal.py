@@ -11,16 +11,17 @@ from scipy.spatial.transform import Rotation
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale
 from faceloom.geometry.similarity import fit_similarity, transform
-from faceloom.methods.unifacegan.anchors import CONTROLS, LID_SKIN, LIDS, Anchors, find_anchors
-from faceloom.methods.unifacegan.driver import EYES, Drive
+from faceloom.methods.unifacegan.anchors import CONTROLS, Anchors, find_anchors
+from faceloom.methods.unifacegan.driver import Drive
 from faceloom.methods.unifacegan.fitting import FaceFitter
+from faceloom.methods.unifacegan.gaze import EYES, look_of, turned_irises
 from faceloom.perceive.morphable import MorphableParameters, camera_of, recombine, split_camera
 from faceloom.types import Image, Part
 
 MOST_TURN = 30.0
 """Degrees by which a head is turned away from where the target has it, at most: beyond, too much was never seen."""
-_WIDEST = 1.08
-"""How far lids open beyond what the target shows: there is no eyeball under them."""
+_WIDEST = 1.4
+"""How far lids open beyond what the target shows: there is no eyeball under them, what is seen of it is stretched."""
 _LEAST_OPEN = 0.2
 """Opening of an eye from which on it may be taken for that of the open eye."""
 _WITH_LOWER: dict[tuple[int, ...], float] = {
@@ -33,7 +34,7 @@ _LOWER_SHARE = 0.75
 """
 _SHUT = 0.02
 """Opening that is left of a shut eye: lines that cross would turn the lid inside out."""
-_BENDING = [i for i in CONTROLS if i not in (*t.FACE_OVAL, *LIDS, *LID_SKIN)]
+_BENDING = list(CONTROLS)
 """Landmarks whose motion on the driver's skin is taken over."""
 _LOWER_LID_SHARE = 0.12
 _CREASE_SHARE = 0.2
@@ -48,6 +49,8 @@ class Goal:
     seen, surface        the same as they are.
     parameters           as they are to be (eq. 4).
     drive                whose mouth is open, None when no expression is taken.
+    posed                (36, 2) pixels, the oval of the face if it did no more than turn and move.
+    irises               (2, 2) pixels by which the left and the right iris are moved in their eyes.
     """
 
     landmarks: NDArray[np.float64]
@@ -56,6 +59,8 @@ class Goal:
     surface: NDArray[np.float32]
     parameters: MorphableParameters
     drive: Drive | None
+    posed: NDArray[np.float64]
+    irises: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +69,14 @@ class Rest:
 
     neutral  (V, 3) the head at rest.
     lids     opening of the open left and right eye.
+    look     (2, 2), where the irises lie, see ``gaze.look_of``.
     """
 
     parameters: MorphableParameters
     neutral: NDArray[np.float32]
     anchors: Anchors
     lids: tuple[float, float]
+    look: NDArray[np.float64]
 
 
 def rest_of(fitter: FaceFitter, image: Image, landmarks: NDArray[np.float64]) -> Rest:
@@ -77,7 +84,7 @@ def rest_of(fitter: FaceFitter, image: Image, landmarks: NDArray[np.float64]) ->
     parameters = fitter.fit(image, landmarks)
     anchors = find_anchors(fitter.model, parameters, landmarks, fitter.deviation)
     lids = [max(_LEAST_OPEN, eye_openness(part, landmarks)) for part in EYES]
-    return Rest(parameters, fitter.model.neutral(parameters.shape), anchors, (lids[0], lids[1]))
+    return Rest(parameters, fitter.model.neutral(parameters.shape), anchors, (lids[0], lids[1]), look_of(landmarks))
 
 
 def make_goal(
@@ -87,17 +94,18 @@ def make_goal(
     landmarks: NDArray[np.float64],
     expression: Drive | None,
     pose: Drive | None,
+    gaze: Drive | None = None,
 ) -> Goal:
     """What a face at ``landmarks`` (478, 3) with ``parameters`` comes to look like when it is driven.
 
-    expression, pose  who drives each; None keeps the target's own.
+    expression, pose, gaze  who drives each; None keeps the target's own.
     """
     model = fitter.model
     surface = model.vertices(parameters, rest.neutral)
     anchors = rest.anchors.moved_to(surface, parameters, landmarks)
     wanted = parameters if expression is None else recombine(parameters, expression.parameters, parameters)
     if pose is not None:
-        wanted = replace(wanted, camera=driven_camera(parameters, rest.parameters, pose))
+        wanted = replace(wanted, camera=driven_camera(parameters, rest, pose))
     vertices = model.vertices(wanted, rest.neutral)
     if expression is not None:
         at = anchors.landmarks(vertices, wanted)
@@ -109,22 +117,42 @@ def make_goal(
     for iris, corners in ((t.LEFT_IRIS, t.LEFT_EYE_CORNERS), (t.RIGHT_IRIS, t.RIGHT_EYE_CORNERS)):
         along = fit_similarity(landmarks[list(corners)], placed[list(corners)])
         placed[list(iris), :2] = transform(along, landmarks[list(iris)])
-    return Goal(placed, vertices, landmarks, surface, wanted, expression)
+    irises = np.zeros((2, 2))
+    if gaze is not None:
+        placed, irises = turned_irises(placed, _look(rest, gaze))
+    posed = _posed(surface[anchors.vertices[list(t.FACE_OVAL)]], landmarks, parameters, wanted)
+    return Goal(placed, vertices, landmarks, surface, wanted, expression, posed, irises)
 
 
-def driven_camera(own: MorphableParameters, rest: MorphableParameters, pose: Drive) -> NDArray[np.float64]:
+def _posed(
+    oval: NDArray[np.float32], landmarks: NDArray[np.float64], own: MorphableParameters, wanted: MorphableParameters
+) -> NDArray[np.float64]:
+    """(36, 2) the oval of ``landmarks``, which lies at ``oval`` (36, 3) of the surface, moved with the camera alone."""
+    turn = wanted.camera[:, :3] @ np.linalg.inv(own.camera[:, :3])
+    moved = (oval - own.camera[:, 3]) @ turn.T + wanted.camera[:, 3]
+    posed: NDArray[np.float64] = landmarks[list(t.FACE_OVAL), :2] + (moved - oval)[:, :2]
+    return posed
+
+
+def _look(rest: Rest, gaze: Drive) -> NDArray[np.float64]:
+    """(2, 2) where the irises are to lie: a clip's gaze counts from its beginning, and both eyes turn alike."""
+    if gaze.begin is None:
+        return gaze.look
+    return rest.look + (gaze.look - gaze.begin.look).mean(axis=0)
+
+
+def driven_camera(own: MorphableParameters, rest: Rest, pose: Drive) -> NDArray[np.float64]:
     """The target's camera with the head turned as ``pose`` has it; of a clip, also moved as there.
 
     The turn of a clip counts from its beginning, on top of where the target's head was at its own. No head is turned by
     more than ``MOST_TURN`` away from where the target has it.
     """
     scale, turn, place = split_camera(own.camera)
-    driver_scale, driver_turn, driver_place = split_camera(pose.parameters.camera)
-    if pose.rest is not None:
-        rest_scale, rest_turn, rest_place = split_camera(pose.rest)
-        own_rest_scale, own_rest_turn, own_rest_place = split_camera(rest.camera)
+    driver_scale, driver_turn, _ = split_camera(pose.parameters.camera)
+    if pose.begin is not None:
+        rest_scale, rest_turn, _ = split_camera(pose.begin.camera)
+        own_rest_scale, own_rest_turn, _ = split_camera(rest.parameters.camera)
         driver_turn = driver_turn @ rest_turn.T @ own_rest_turn
-        place = own_rest_place + (driver_place - rest_place) * own_rest_scale / rest_scale
         scale = own_rest_scale * driver_scale / rest_scale
     step = Rotation.from_matrix(driver_turn @ turn.T).as_rotvec()
     step *= min(1.0, np.radians(MOST_TURN) / max(float(np.linalg.norm(step)), 1e-9))
@@ -132,7 +160,18 @@ def driven_camera(own: MorphableParameters, rest: MorphableParameters, pose: Dri
     besides = own.camera[:, :3] @ np.linalg.inv(camera_of(1.0, turn, place)[:, :3]) / split_camera(own.camera)[0]
     turned = camera_of(scale, Rotation.from_rotvec(step).as_matrix() @ turn, place)
     turned[:, :3] = besides @ turned[:, :3]
+    if pose.begin is not None:
+        # The middle of the face moves as the driver's; the origins of two heads, deep inside, are not the same place.
+        centre = rest.anchors.centre(rest.neutral)
+        step = _at(pose.parameters.camera, pose.begin.centre) - _at(pose.begin.camera, pose.begin.centre)
+        wanted = _at(rest.parameters.camera, centre) + step * own_rest_scale / rest_scale
+        turned[:, 3] += wanted - _at(turned, centre)
     return turned
+
+
+def _at(camera: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
+    seen: NDArray[np.float64] = camera[:, :3] @ point + camera[:, 3]
+    return seen
 
 
 def _bend(wanted: MorphableParameters, drive: Drive) -> NDArray[np.float64]:
@@ -178,7 +217,8 @@ def _lids(at: NDArray[np.float64], landmarks: NDArray[np.float64], rest: Rest, d
             if left
             else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID, t.RIGHT_UPPER_LID_SKIN)
         )
-        share = min(_WIDEST, max(driven * opened, _SHUT) / max(eye_openness(part, landmarks), _SHUT))
+        wanted = min(_WIDEST * max(eye_openness(part, landmarks), _SHUT), max(driven * opened, _SHUT))
+        share = wanted / max(eye_openness(part, at), _SHUT)
         gap = (1 - share) * (at[list(lower[1:-1]), :2] - at[list(upper[1:-1]), :2])
         pull[list(upper[1:-1])] = (1 - _LOWER_LID_SHARE) * gap
         pull[list(lower[1:-1])] = -_LOWER_LID_SHARE * gap

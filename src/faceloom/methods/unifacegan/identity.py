@@ -19,12 +19,14 @@ from faceloom.methods.surround import skin_statistics
 from faceloom.methods.unifacegan.anchors import Anchors, find_anchors
 from faceloom.methods.unifacegan.fitting import FaceFitter
 from faceloom.methods.unifacegan.light import face_sharpness
-from faceloom.methods.unifacegan.skin import SKIN, face_pixels, features, skin_alike
+from faceloom.methods.unifacegan.skin import SKIN, face_pixels, features, skin_alike, tint_step
 from faceloom.perceive.morphable import MorphableParameters, head_angles
 from faceloom.types import Box, FloatImage, Image, Matte, Source
 
 MOST_YAW = 45.0
 """Degrees from frontal up to which a picture shows enough of a face to put it on somebody else."""
+_COVERED = 17.0
+"""``skin.tint_step`` above which a face counts as covered."""
 _LARGEST = 320.0
 """Distance between the eyes, pixels, above which a picture is reduced: no frame shows more."""
 _ZOOMS = np.geomspace(0.25, 8.0, 9)
@@ -76,7 +78,7 @@ class Identity:
 
 
 def read_identity(source: Source, fitter: FaceFitter) -> Identity:
-    """Fit and measure the face of a picture. Raises ``FaceError`` for one that looks away."""
+    """Fit and measure the face of a picture. Raises ``FaceError`` for one that looks away or is covered."""
     image, landmarks = _cut(source.image, source.face.landmarks.astype(np.float64))
     parameters = fitter.fit(image, landmarks)
     yaw = head_angles(parameters.camera)[0]
@@ -84,6 +86,11 @@ def read_identity(source: Source, fitter: FaceFitter) -> Identity:
         raise FaceError(
             f"{source.path}: the head is turned by {abs(yaw):.0f} degrees, and more than half of the face cannot be "
             f"seen; use a picture within {MOST_YAW:.0f} degrees of frontal, best within 25"
+        )
+    if tint_step(image, landmarks) > _COVERED:
+        raise FaceError(
+            f"{source.path}: the lower half of the face does not have the colour of the upper one; a mask, a scarf or "
+            "a hand seems to cover it. Use a picture that shows the whole face"
         )
     model, picture = fitter.model, image.astype(np.float32) / np.float32(255)
     texture = take_texture(picture, model.vertices(parameters), model.triangles, model.mirror)

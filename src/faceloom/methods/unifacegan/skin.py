@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from faceloom.geometry import colour, masks
 from faceloom.geometry.partcover import core_matte, face_scale
-from faceloom.types import Box, FloatImage, Matte, Part
+from faceloom.types import Box, FloatImage, Image, Matte, Part
 
 SKIN: tuple[int, ...] = (
     151, 9, 8, 104, 333, 69, 299, 108, 337, 168, 6, 197, 195, 5, 50, 280, 101, 330, 205, 425, 187, 411, 36, 266, 117,
     346, 118, 347, 147, 376, 192, 416, 214, 434, 207, 427, 199, 200, 175, 18, 210, 430, 135, 364, 123, 352,
 )  # fmt: skip
 """Bare skin all over the face."""
+_UPPER_FACE = (151, 9, 8, 104, 333, 69, 299, 108, 337, 168, 6, 197)
+_LOWER_FACE = (205, 425, 187, 411, 192, 416, 214, 434, 207, 427, 200, 18, 210, 430, 164)
 _CERTAIN = 0.38
 """Distance from the oval of the face, in distances between the eyes, from which on a pixel is face whatever it looks
 like: a shadow of the nose is not skin-coloured."""
@@ -28,6 +30,21 @@ def oval_matte(landmarks: NDArray[np.float64], box: Box, inset: float, soft: flo
     scale = face_scale(landmarks)
     oval = masks.offset_outline(masks.outline(masks.Region.FACE_OVAL, landmarks), -inset * scale)
     return masks.blur(masks.polygon_mask(oval, box), soft * scale)
+
+
+def tint_step(image: Image, landmarks: NDArray[np.float64]) -> float:
+    """How much the tint of the lower face differs from that of the upper one: distance of a and b in CIE Lab.
+
+    image  (H, W, 3) uint8. Beards and shadows stay below 13, masks of blue, white and black cloth lie above 20.
+    """
+    smooth = cv2.GaussianBlur(image, (0, 0), max(0.5, 0.04 * face_scale(landmarks)))
+    colours = []
+    for points in (_UPPER_FACE, _LOWER_FACE):
+        x, y = np.rint(landmarks[list(points), :2]).astype(np.int64).T
+        seen = smooth[np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)]
+        lab = cv2.cvtColor(seen[None].astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)[0]
+        colours.append(np.median(lab[:, 1:], axis=0))
+    return float(np.hypot(*(colours[1] - colours[0])))
 
 
 def face_pixels(

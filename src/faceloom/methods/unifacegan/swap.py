@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.geometry import masks, pyramid
+from faceloom.geometry import masks, pyramid, warp
 from faceloom.geometry import topology as t
 from faceloom.geometry.glasses import rims
 from faceloom.geometry.partcover import face_scale
-from faceloom.geometry.partmaps import eye_opening_matte, mouth_opening_matte
+from faceloom.geometry.partmaps import EyeTrust, eye_opening_matte, eyeball_layer, mouth_opening_matte
 from faceloom.geometry.rasteriser import rasterise, soft_matte
 from faceloom.geometry.sharpness import soften
 from faceloom.geometry.similarity import fit_similarity
 from faceloom.methods.occlusion import cover_matte
-from faceloom.methods.unifacegan.anchors import CONTROLS, LIDS
+from faceloom.methods.unifacegan.anchors import BROWS, CONTROLS, LIDS
 from faceloom.methods.unifacegan.identity import Identity
 from faceloom.methods.unifacegan.light import FaceLight, apply_field, light_field
 from faceloom.methods.unifacegan.options import Options
@@ -25,7 +25,7 @@ from faceloom.methods.unifacegan.skin import face_pixels, oval_matte
 from faceloom.perceive.morphable import MorphableModel, MorphableParameters, recombine
 from faceloom.types import Box, FloatImage, Matte, Part
 
-_INSET, _SOFT = 0.12, 0.045
+_INSET, _SOFT = 0.08, 0.03
 """Where the edge of the swapped face lies inside the oval of the target's, and its softness, distances between eyes."""
 _OUTLINE = 0.16
 """Width of the fall along the outline of the drawn surface, the same unit."""
@@ -38,8 +38,13 @@ _FREE: dict[tuple[int, ...], float] = {
     (165, 167, 164, 393, 391, 50, 280, 101, 330, 205, 425, 187, 411, 36, 266, 200, 18, 83, 313): 0.6,
 }
 """How far landmarks may stay where the source's own proportions put them. The others go where the target's lie: lids
-and the inner lips, because eyeballs and teeth are the target's; the oval, because hair and neck are; and the brows,
-whose motion the model does not know, so that they would swim on the skin."""
+and the inner lips, because gaze and teeth are the target's; the oval, because hair and neck are. For brows see
+``brow_offsets``: the model does not know their motion."""
+_BROWS = np.array([i in BROWS for i in CONTROLS])
+_BROW_SHARE = 0.75
+"""How far brows keep the place and shape that they have on the source; they move as the target's all the same."""
+_EYE_LIGHT = 0.5
+"""How far the light on the skin goes over the whites of the eyes, which shine whatever the skin does."""
 _FREEDOM = np.array([next((share for group, share in _FREE.items() if i in group), 0.0) for i in CONTROLS])
 _STEADY = np.array([i in (*t.RIGID_POINTS, *LIDS) for i in CONTROLS])
 
@@ -52,7 +57,8 @@ class Place:
     motion     its parameters: expression and camera count.
     light      on it.
     points, covered  landmarks looked at and (N,) how much each is hidden by something in front of it.
-    lids       for the left and the right eye, how far the source's upper lid can be shown, see ``partmaps.EyeTrust``.
+    eyes       for the left and the right eye, how far the source's can be shown.
+    brows      ``brow_offsets`` of this person.
     """
 
     landmarks: NDArray[np.float64]
@@ -60,7 +66,21 @@ class Place:
     light: FaceLight
     points: list[int]
     covered: NDArray[np.float64]
-    lids: tuple[float, float]
+    eyes: tuple[EyeTrust, EyeTrust]
+    brows: NDArray[np.float64]
+
+
+def brow_offsets(
+    landmarks: NDArray[np.float64], motion: MorphableParameters, identity: Identity, model: MorphableModel
+) -> NDArray[np.float64]:
+    """(K, 2) micrometres along x and y of the model: from where a target at ``landmarks`` (478, 3) has its brows to
+    where the source's own lie, at ``CONTROLS``; 0 for other landmarks.
+
+    Taken once for each person, so that brows are shaped as the source's and move as the target's.
+    """
+    _, at, wanted = _placed(landmarks, motion, identity, model)
+    offset = (at - wanted) @ np.linalg.inv(motion.camera[:2, :2]).T
+    return np.where(_BROWS[:, None], _BROW_SHARE * offset, 0)
 
 
 def swap_box(landmarks: NDArray[np.float64], width: int, height: int) -> Box:
@@ -77,7 +97,7 @@ def swap_face(
 
     Returns the blended pixels (h, w, 3), not clipped, and the matte (h, w) under which they count, exactly 0 outside.
     """
-    vertices, drawn_at = _surface(place, identity, model, options.proportions)
+    vertices, drawn_at = place_surface(place, identity, model, options.proportions)
     vertices[:, :2] -= (box.left, box.top)
     raster = rasterise(vertices, model.triangles, box.width, box.height)
     scale = face_scale(place.landmarks)
@@ -90,6 +110,7 @@ def swap_face(
     opening, lid = _openings(place, box)
     layer = drawn_on * (1 - np.maximum(opening, lid))
     picture = target + layer[..., None] * (lit - target)
+    _draw_eyes(picture, np.float32(options.light) * gain, place, identity, zoom, box)
     if lid.any():
         picture += (lid * (1 - opening) * drawn_on)[..., None] * _tint(lit - target, layer, 0.06 * scale)
     matte = oval_matte(place.landmarks, box, _INSET, _SOFT) * soft_matte(believed, _OUTLINE * scale)
@@ -99,22 +120,31 @@ def swap_face(
     return pyramid.blend(target, picture, matte, levels), cover
 
 
-def _surface(
+def place_surface(
     place: Place, identity: Identity, model: MorphableModel, proportions: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Vertices (V, 3) of the drawn head in the frame, and the landmarks (478, 3) that it shows there (eq. 4)."""
-    mixed = recombine(identity.parameters, place.motion, place.motion)
-    vertices = model.vertices(mixed, identity.neutral)
-    at = identity.anchors.landmarks(vertices, mixed)[list(CONTROLS), :2]
-    wanted = place.landmarks[list(CONTROLS), :2]
-    # Another head's shape under the same camera lies a little higher or lower: eyes and forehead decide.
-    onto = fit_similarity(at[_STEADY], wanted[_STEADY])
-    vertices[:, :2] = vertices[:, :2] @ onto[:, :2].T.astype(np.float32) + onto[:, 2].astype(np.float32)
-    at = at @ onto[:, :2].T + onto[:, 2]
+    vertices, at, wanted = _placed(place.landmarks, place.motion, identity, model)
+    wanted = wanted + proportions / 0.6 * place.brows @ place.motion.camera[:2, :2].T
     goal = at + (1 - proportions * _FREEDOM)[:, None] * (wanted - at)
     shown = place.landmarks.copy()
     shown[list(CONTROLS), :2] = goal
     return identity.anchors.pulled(vertices, goal - at), shown
+
+
+def _placed(
+    landmarks: NDArray[np.float64], motion: MorphableParameters, identity: Identity, model: MorphableModel
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+    """The source's head as the target moves: vertices (V, 3), where its landmarks ``CONTROLS`` lie (K, 2), and where
+    the target's do."""
+    mixed = recombine(identity.parameters, motion, motion)
+    vertices = model.vertices(mixed, identity.neutral)
+    at = identity.anchors.landmarks(vertices, mixed)[list(CONTROLS), :2]
+    wanted = landmarks[list(CONTROLS), :2]
+    # Another head's shape under the same camera lies a little higher or lower: eyes and forehead decide.
+    onto = fit_similarity(at[_STEADY], wanted[_STEADY])
+    vertices[:, :2] = vertices[:, :2] @ onto[:, :2].T.astype(np.float32) + onto[:, 2].astype(np.float32)
+    return vertices, at @ onto[:, :2].T + onto[:, 2], wanted
 
 
 def _openings(place: Place, box: Box) -> tuple[Matte, Matte]:
@@ -122,11 +152,32 @@ def _openings(place: Place, box: Box) -> tuple[Matte, Matte]:
     lid that shuts further than the source's can follow."""
     landmarks = place.landmarks
     opening, lid = mouth_opening_matte(landmarks, box), np.zeros((box.height, box.width), np.float32)
-    for part, trust in zip((Part.LEFT_EYE, Part.RIGHT_EYE), place.lids, strict=True):
+    for part, trust in zip((Part.LEFT_EYE, Part.RIGHT_EYE), place.eyes, strict=True):
         np.maximum(opening, eye_opening_matte(part, landmarks, box), out=opening)
-        if trust < 1:
-            np.maximum(lid, np.float32(1 - trust) * _upper_lid(part, landmarks, box), out=lid)
+        if trust.lid < 1:
+            np.maximum(lid, np.float32(1 - trust.lid) * _upper_lid(part, landmarks, box), out=lid)
     return opening, lid
+
+
+def _draw_eyes(
+    picture: FloatImage, gain: NDArray[np.float32], place: Place, identity: Identity, zoom: float, box: Box
+) -> None:
+    """The source's eyeballs where the target looks, between its lids, over ``picture``, the pixels of ``box``."""
+    for part, trust in zip((Part.LEFT_EYE, Part.RIGHT_EYE), place.eyes, strict=True):
+        outline = masks.outline(part, place.landmarks)
+        near = Box.around(outline).pad(int(0.1 * face_scale(place.landmarks)) + 2)
+        near = Box(
+            max(near.left, box.left), max(near.top, box.top), min(near.right, box.right), min(near.bottom, box.bottom)
+        )
+        if not near.area or trust.ball <= 0:
+            continue
+        layer, inside = (
+            eyeball_layer(part, place.landmarks, identity.landmarks, near, trust),
+            near.relative_to(box).slices,
+        )
+        ball = warp.sample_minified(identity.levels, layer.where, zoom)
+        ball = apply_field(ball, np.float32(_EYE_LIGHT) * gain[inside])
+        picture[inside] += layer.matte[..., None] * (ball - picture[inside])
 
 
 def _tint(difference: FloatImage, where: Matte, sigma: float) -> FloatImage:

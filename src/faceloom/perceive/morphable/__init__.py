@@ -14,7 +14,7 @@ from faceloom.perceive.morphable.model import MORPHABLE_WEIGHTS, MorphableModel,
 from faceloom.perceive.morphable.parameters import MorphableParameters, recombine
 from faceloom.perceive.morphable.regressor import MorphableRegressor
 from faceloom.perceive.morphable.smooth import MOTION_SUPPORT, smooth_motion
-from faceloom.perceive.morphable.template import MotionTemplate
+from faceloom.perceive.morphable.template import MotionTemplate, RecordedMotion
 
 __all__ = [
     "MORPHABLE_WEIGHTS",
@@ -24,6 +24,7 @@ __all__ = [
     "MorphableParameters",
     "MorphableRegressor",
     "MotionTemplate",
+    "RecordedMotion",
     "ReprojectionError",
     "adjust_to_landmarks",
     "camera_of",

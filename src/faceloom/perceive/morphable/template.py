@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 
 from faceloom.errors import FaceError, MediaError
 from faceloom.perceive.morphable.parameters import EXPRESSION_SIZE, SHAPE_SIZE, MorphableParameters
+from faceloom.types import Glimpse
 
-_FORMAT, _VERSION = "faceloom motion template", 1
+_FORMAT, _VERSION, _OLDEST = "faceloom motion template", 2, 1
+_LANDMARKS = 478
+_STEPS = 16
+"""Landmarks are kept to a sixteenth of a pixel, a fraction of what they err by."""
 _LONGEST_FILE = 1 << 30
 """Bytes of arrays in one file; two days of video have fewer."""
 _DAMAGE = (
@@ -37,6 +41,7 @@ class MotionTemplate:
     expressions  (T, 10) float32.
     width        columns of the clip, the frame of reference of the cameras.
     height       rows of it.
+    landmarks    (T, 478, 3) float32 pixels of the clip, what the model does not know: lids, lips, gaze. None without.
 
     Raises ``ValueError`` when the arrays do not belong together or the parameters of a present frame are not finite.
     """
@@ -48,6 +53,7 @@ class MotionTemplate:
     expressions: NDArray[np.float32]
     width: int
     height: int
+    landmarks: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.times)
@@ -56,7 +62,10 @@ class MotionTemplate:
             ("cameras", self.cameras, (count, 3, 4)),
             ("shapes", self.shapes, (count, SHAPE_SIZE)),
             ("expressions", self.expressions, (count, EXPRESSION_SIZE)),
+            ("landmarks", self.landmarks, (count, _LANDMARKS, 3)),
         ):
+            if array is None:
+                continue
             if array.shape != wanted:
                 raise ValueError(f"{name} must be {wanted} for {count} times, got {array.shape}")
             if array.dtype != np.bool_ and not np.isfinite(array[self.present]).all():
@@ -69,9 +78,17 @@ class MotionTemplate:
 
     @classmethod
     def of(
-        cls, frames: Sequence[MorphableParameters | None], times: Sequence[Fraction], width: int, height: int
+        cls,
+        frames: Sequence[MorphableParameters | None],
+        times: Sequence[Fraction],
+        width: int,
+        height: int,
+        landmarks: Sequence[NDArray[np.floating] | None] | None = None,
     ) -> MotionTemplate:
-        """The template of ``frames``, None where there is no face, at ``times``, of a clip of this size."""
+        """The template of ``frames``, None where there is no face, at ``times``, of a clip of this size.
+
+        landmarks  (478, 3) for each frame with a face.
+        """
         count = len(frames)
         cameras, shapes = np.zeros((count, 3, 4)), np.zeros((count, SHAPE_SIZE), np.float32)
         expressions = np.zeros((count, EXPRESSION_SIZE), np.float32)
@@ -79,13 +96,23 @@ class MotionTemplate:
             if frame is not None:
                 cameras[index], shapes[index], expressions[index] = frame.camera, frame.shape, frame.expression
         present = np.array([frame is not None for frame in frames], bool)
-        return cls(tuple(times), present, cameras, shapes, expressions, width, height)
+        placed = None
+        if landmarks is not None:
+            nowhere = np.zeros((_LANDMARKS, 3), np.float32)
+            placed = np.stack([nowhere if points is None else points for points in landmarks]).astype(np.float32)
+        return cls(tuple(times), present, cameras, shapes, expressions, width, height, placed)
 
     def parameters(self, index: int) -> MorphableParameters | None:
         """The face of frame ``index``, or None where there is none."""
         if not self.present[index]:
             return None
         return MorphableParameters(self.cameras[index], self.shapes[index], self.expressions[index])
+
+    def points(self, index: int) -> NDArray[np.float64] | None:
+        """(478, 3) landmarks of frame ``index``, or None where there are none."""
+        if self.landmarks is None or not self.present[index]:
+            return None
+        return self.landmarks[index].astype(np.float64)
 
     def identity(self) -> NDArray[np.float32]:
         """(40,) float32: the median shape over the frames with a face; one head for the whole clip.
@@ -97,7 +124,7 @@ class MotionTemplate:
         return np.median(self.shapes[self.present], axis=0).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Write to ``path`` (compressed NumPy archive, about 0.3 kB a frame). Raises ``MediaError``."""
+        """Write to ``path`` (compressed archive, 0.3 kB a frame, 3 kB with landmarks). Raises ``MediaError``."""
         part = path.with_name(f".{path.name}.part")
         try:
             with part.open("wb") as sink:
@@ -132,11 +159,12 @@ class MotionTemplate:
             "shapes": self.shapes,
             "expressions": self.expressions,
             "size": np.array([self.width, self.height]),
+            **({} if self.landmarks is None else {"landmarks": np.rint(self.landmarks * _STEPS).astype(np.int32)}),
         }
 
     @classmethod
     def _from_arrays(cls, arrays: dict[str, Any]) -> MotionTemplate:
-        if str(arrays["format"]) != _FORMAT or int(arrays["version"]) != _VERSION:
+        if str(arrays["format"]) != _FORMAT or not _OLDEST <= int(arrays["version"]) <= _VERSION:
             raise ValueError(f"it is '{arrays['format']}' version {arrays['version']}, not version {_VERSION}")
         width, height = (int(value) for value in arrays["size"])
         return cls(
@@ -147,4 +175,26 @@ class MotionTemplate:
             arrays["expressions"].astype(np.float32),
             width,
             height,
+            (arrays["landmarks"] / np.float32(_STEPS)).astype(np.float32) if "landmarks" in arrays else None,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedMotion:
+    """A motion template as what a face does through a clip (``types.Performance``), of which no picture is known."""
+
+    template: MotionTemplate
+
+    @property
+    def times(self) -> Sequence[Fraction]:
+        """Presentation times of the frames, seconds."""
+        return self.template.times
+
+    @property
+    def lost(self) -> int:
+        """Frames that do not show the face."""
+        return int(np.count_nonzero(~self.template.present))
+
+    def glimpse(self, index: int) -> Glimpse | None:
+        """Nothing: the footage was not kept."""
+        return None

@@ -23,7 +23,9 @@ def edit(
     take: Annotated[
         list[str] | None,
         typer.Option(
-            "--take", "-t", help="attribute=picture, e.g. mouth=ref.jpg; expression and pose also from clips. Repeat."
+            "--take",
+            "-t",
+            help="attribute=picture, e.g. mouth=ref.jpg; expression, pose and gaze also from clips. Repeat.",
         ),
     ] = None,
     retouch: Annotated[

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceloom.methods.unifacegan.rendering import Look, dense_flow, render_face, sparse_flow
 from faceloom.perceive.morphable import MorphableModel
 from faceloom.train.unifacegan.identity import alignment
 from faceloom.train.unifacegan.recipe import ObjectiveSection
-from faceloom.train.unifacegan.rendering import Look, dense_flow, render_face, sparse_flow
 
 Pair = tuple[Look, Look]
 """A frame t and the frame t - 1."""

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from faceloom.errors import WeightsError
+from faceloom.methods.unifacegan.checkpoint import save_model
 from faceloom.nets.unifacegan import UniFaceGAN, UniFaceGANConfig
 from faceloom.train.checkpoint import load_training, restore
 
-FORMAT = "faceloom.unifacegan.1"
 _PREFIX = "model."
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedUniFaceGAN:
-    """A model ready for use: in evaluation mode, float32, on the CPU, gradients off; and the notes in its file."""
-
-    model: UniFaceGAN
-    notes: Mapping[str, str]
-
-
 def export_model(source: Path, destination: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write the running mean of E and G in a training checkpoint as safetensors, half precision, options inside.
+    """Write the running mean of E and G in a training checkpoint for ``methods.unifacegan`` to load.
 
     notes  more strings for the file's metadata, such as its licence.
 
@@ -44,34 +28,4 @@ def export_model(source: Path, destination: Path, notes: Mapping[str, str] | Non
         raise WeightsError(f"{source} is no checkpoint of UniFaceGAN: {error}") from error
     tensors = {name.removeprefix(_PREFIX): t for name, t in state.ema.items() if name.startswith(_PREFIX)}
     restore(model, tensors, source)
-    metadata = {**(notes or {}), "format": FORMAT, "options": json.dumps(model.config.options())}
-    # Running statistics may leave the range of half precision, and counters of batches are whole numbers.
-    halved = {name: t.half() if t.dim() > 1 else t for name, t in model.state_dict().items()}
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{destination.name}-", dir=destination.parent) as folder:
-            part = Path(folder) / destination.name
-            part.write_bytes(save({name: t.contiguous() for name, t in halved.items()}, metadata))
-            part.replace(destination)
-    except OSError as error:
-        raise WeightsError(f"{destination}: cannot be written ({error.strerror or error})") from error
-
-
-def load_model(path: Path) -> LoadedUniFaceGAN:
-    """What ``export_model`` wrote. Raises ``WeightsError`` when it is missing, damaged or something else."""
-    if not path.is_file():
-        raise WeightsError(f"no model at {path}; check the path")
-    try:
-        with safe_open(path, framework="pt") as file:
-            notes: dict[str, Any] = dict(file.metadata() or {})
-            if notes.pop("format", None) != FORMAT:
-                raise WeightsError(f"{path} is not a UniFaceGAN written by faceloom")
-            config = UniFaceGANConfig.from_options(json.loads(notes.pop("options")))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path} is damaged or cut short: {error}") from error
-    with torch.device("meta"):
-        model = UniFaceGAN(config)
-    restored = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
-    model = model.to_empty(device="cpu")
-    restore(model, restored, path)
-    return LoadedUniFaceGAN(model.eval().requires_grad_(False), notes)
+    save_model(destination, model, notes)

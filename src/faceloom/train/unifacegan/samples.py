@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from faceloom.errors import MediaError, RecipeError
+from faceloom.methods.unifacegan.rendering import Look
 from faceloom.perceive.morphable import MorphableModel
 from faceloom.train.draws import Draws
 from faceloom.train.recipe import AugmentSection
 from faceloom.train.unifacegan.clips import PackedClip, read_clip, read_index
 from faceloom.train.unifacegan.episodes import Episodes, Pair, batched, make_episode, mirrored
 from faceloom.train.unifacegan.recipe import ObjectiveSection, SamplingSection, UniFaceGANRecipe
-from faceloom.train.unifacegan.rendering import Look
 from faceloom.train.unifacegan.sampling import Choice, Place, choose
 
 _CLIPS_OPEN = 256
