@@ -90,5 +90,5 @@ def test_within_is_over_the_area_of_the_truth() -> None:
     one, other = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
     one[0, :, 0, 0], one[0, :, 1, 1] = 0.5, 100  # the second lies outside
     truth = torch.tensor([[[[1.0, 0.25], [0, 0]]]])
-    assert losses.within(one, other, truth).tolist() == [0.5 / 1.25]
+    assert losses.within(one, other, truth).tolist() == pytest.approx([0.5 / 1.25])
     assert losses.within(one, other, torch.zeros_like(truth)).tolist() == [0]
