@@ -62,7 +62,7 @@ def pixels(one: Tensor, other: Tensor) -> Tensor:
 
 
 def within(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
-    """``pixels`` where the ground truth (B, 1, S, S) sees a change, over that area: blemishes are few of many pixels."""
+    """``pixels`` where the ground truth (B, 1, S, S) sees a change, over its area: blemishes are few of many pixels."""
     weighted = ((one - other).abs().mean(1, keepdim=True) * truth).sum((1, 2, 3))
     return weighted / truth.sum((1, 2, 3)).clamp(min=1)
 
