@@ -156,9 +156,13 @@ def test_each_network_sees_the_other_as_constant(folder: Path) -> None:
 def test_weights_of_the_paper() -> None:
     how = recipe().retouch
     assert (how.beta, how.gamma, how.eta) == (10, 1, 1)
-    shipped = read_recipe_of(LangBRTRecipe, ROOT / "recipes" / "langbrt_small.toml")
-    assert (shipped.retouch.beta, shipped.retouch.gamma, shipped.retouch.eta) == (10, 1, 1)
-    task = LangBRTTask(shipped, BagOfWords(384))
+    first, finish = (
+        read_recipe_of(LangBRTRecipe, ROOT / "recipes" / name)
+        for name in ("langbrt_small.toml", "langbrt_small_finish.toml")
+    )
+    assert first.model == finish.model and first.retouch.adversarial == 0
+    assert min(finish.retouch.beta, finish.retouch.gamma, finish.retouch.eta, finish.retouch.adversarial) > 0
+    task = LangBRTTask(first, BagOfWords(384))
     assert task.config.depth == 7 and task.options["prompts"] == [prompt.text for prompt in TABLE]
     with torch.device("meta"):
         assert sum(p.numel() for p in Adversaries(task.config, torch.zeros(3, 384)).retoucher.parameters()) < 10e6
