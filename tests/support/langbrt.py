@@ -10,7 +10,8 @@ import torch
 from faceloom.methods.langbrt.checkpoint import save_langbrt
 from faceloom.methods.langbrt.method import LangBRTMethod
 from faceloom.nets.langbrt import LangBRT, LangBRTConfig
-from faceloom.types import Face, Frame, Patch, Window
+from faceloom.types import Face, Frame, Patch
+from support.windows import in_windows
 
 TINY = LangBRTConfig(
     image_size=64,
@@ -59,10 +60,4 @@ def retouched(
     method: LangBRTMethod, frames: Sequence[Frame], faces: Sequence[Face | None], length: int = 1000
 ) -> list[list[Patch]]:
     """What ``langbrt`` makes of frames, in windows of ``length`` with the context that it asks for."""
-    prepared, result = method.prepare({}), []
-    for start in range(0, len(frames), length):
-        stop = min(start + length, len(frames))
-        low, high = max(0, start - method.context), min(len(frames), stop + method.context)
-        window = Window(frames[low:high], slice(start - low, stop - low), start == 0)
-        result += method.apply(window, faces[low:high], prepared)
-    return result
+    return in_windows(method, {}, frames, faces, length)

@@ -17,8 +17,9 @@ from faceloom.media import open_clip, read_image
 from faceloom.methods.multiband import Multiband
 from faceloom.perceive import FaceTracker, MotionMeter, Perception, perceive_image
 from faceloom.run.windows import Seen, scenes
-from faceloom.types import Attribute, Face, Frame, Image, Patch, Source, Window
+from faceloom.types import Attribute, Face, Frame, Image, Patch, Source
 from faceloom.weights import Store
+from support.windows import in_windows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FRAMES = 48
@@ -99,14 +100,7 @@ def patches(
     take: Mapping[Attribute, Source], frames: Sequence[Frame], faces: Sequence[Face | None], length: int = 1000
 ) -> list[list[Patch]]:
     """What ``multiband`` makes of frames, in windows of ``length`` with the context that it asks for."""
-    method, result = Multiband(), []
-    prepared = method.prepare(take)
-    for start in range(0, len(frames), length):
-        stop = min(start + length, len(frames))
-        low, high = max(0, start - method.context), min(len(frames), stop + method.context)
-        window = Window(frames[low:high], slice(start - low, stop - low), start == 0)
-        result += method.apply(window, faces[low:high], prepared)
-    return result
+    return in_windows(Multiband(), take, frames, faces, length)
 
 
 def edited(take: Mapping[Attribute, Source], frames: Sequence[Frame], faces: Sequence[Face | None]) -> list[Image]:

@@ -11,6 +11,7 @@ import pytest
 from support.meshes import morphable
 from support.multiband import WHOLE, change, still
 from support.perceived import BLINK, Perceived, repainted, touched_by
+from support.windows import in_windows
 
 from faceloom.compose import paste
 from faceloom.errors import FaceError, RecipeError
@@ -22,7 +23,7 @@ from faceloom.methods.unifacegan.gaze import look_of
 from faceloom.methods.unifacegan.method import UniFaceGAN
 from faceloom.perceive.identity import FaceEmbedder
 from faceloom.run.performance import ClipPerformance
-from faceloom.types import Attribute, Face, Frame, Image, Part, Patch, Source, Window
+from faceloom.types import Attribute, Face, Frame, Image, Part, Patch, Source
 from faceloom.weights import Store
 
 A, B = "person_17", "person_05"
@@ -37,14 +38,7 @@ def weights(store: Store) -> None:
 def run(
     take: Mapping[Attribute, Source], frames: Sequence[Frame], faces: Sequence[Face | None], length: int = 1000
 ) -> list[list[Patch]]:
-    method, result = UniFaceGAN(), []
-    prepared = method.prepare(take)
-    for start in range(0, len(frames), length):
-        stop = min(start + length, len(frames))
-        low, high = max(0, start - method.context), min(len(frames), stop + method.context)
-        window = Window(frames[low:high], slice(start - low, stop - low), start == 0)
-        result += method.apply(window, faces[low:high], prepared)
-    return result
+    return in_windows(UniFaceGAN(), take, frames, faces, length)
 
 
 @pytest.fixture(scope="module")
