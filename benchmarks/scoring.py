@@ -82,6 +82,8 @@ def _cpu_seconds() -> float:
 def main() -> int:
     options = arguments()
     run, console = options.run.resolve(), Console()
+    if len(options.items) < 2 or options.items[-1] <= options.items[0]:
+        raise SystemExit("--items wants at least two numbers, rising: what an item costs is their difference")
     items = finished(run)
     if len(items) < max(options.items):
         raise SystemExit(f"{run} has {len(items)} finished items, {max(options.items)} are wanted")
@@ -92,7 +94,7 @@ def main() -> int:
     console.print(table)
     ratio = found[-1].peak / found[0].peak
     more = options.items[-1] - options.items[0]
-    each, cores = ((getattr(found[-1], name) - getattr(found[0], name)) / max(more, 1) for name in ("wall", "cores"))
+    each, cores = ((getattr(found[-1], name) - getattr(found[0], name)) / more for name in ("wall", "cores"))
     console.print(f"{'PASS' if ratio <= BAR else 'FAIL'}: memory of most over fewest items {ratio:.3f}, bar {BAR}")
     console.print(
         f"{'PASS' if each <= _SECONDS else 'FAIL'}: an item of {frames_of(items)} frames takes {each:.1f} s "
