@@ -1,9 +1,12 @@
-"""Tensors out of a safetensors file: a JSON index and raw numbers, nothing that could run."""
+"""Tensors out of a safetensors file and into one: a JSON index and raw numbers, nothing that could run."""
 
 from __future__ import annotations
 
 import json
 import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -41,6 +44,17 @@ def read_tensors(stream: IO[bytes]) -> dict[str, Tensor]:
         return {name: _tensor(name, entry, data) for name, entry in index.items() if name != "__metadata__"}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"the safetensors file cannot be read: {type(error).__name__}: {error}") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write contiguous tensors and strings; the file gets its name only when it is complete. OSError as it comes."""
+    from safetensors.torch import save
+
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        # Not save_file, whose files only their owner may read.
+        part.write_bytes(save(dict(tensors), dict(metadata)))
+        part.replace(path)
 
 
 def _tensor(name: str, entry: dict[str, Any], data: bytearray) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from faceloom.errors import WeightsError
 from faceloom.methods.langbrt.prompts import TABLE
 from faceloom.nets.langbrt import LangBRT, LangBRTConfig
+from faceloom.nets.safetensors_file import write_tensors
 
 FORMAT = "faceloom.langbrt/1"
 
@@ -45,10 +44,7 @@ def save_langbrt(
     metadata = {**(notes or {}), "format": FORMAT, "options": json.dumps(about)}
     tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        part.write_bytes(save(tensors, metadata))
-        part.replace(path)
+    write_tensors(path, tensors, metadata)
 
 
 def load_langbrt(path: Path) -> LoadedLangBRT:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
 from faceloom.errors import WeightsError
+from faceloom.nets.safetensors_file import write_tensors
 from faceloom.nets.unifacegan import UniFaceGAN, UniFaceGANConfig
 
 FORMAT = "faceloom.unifacegan.1"
@@ -38,10 +37,7 @@ def save_model(path: Path, model: UniFaceGAN, notes: Mapping[str, str] | None = 
     # Running statistics may leave the range of half precision, and counters of batches are whole numbers.
     halved = {name: t.half() if t.dim() > 1 else t for name, t in model.state_dict().items()}
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-            part = Path(folder) / path.name
-            part.write_bytes(save({name: t.contiguous() for name, t in halved.items()}, metadata))
-            part.replace(path)
+        write_tensors(path, {name: t.contiguous() for name, t in halved.items()}, metadata)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror or error})") from error
 

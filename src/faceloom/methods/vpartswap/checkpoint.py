@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from faceloom.errors import WeightsError
 from faceloom.nets.diffae import DiffAEConfig, DiffusionAutoencoder
 from faceloom.nets.diffusion import NoiseSchedule
+from faceloom.nets.safetensors_file import write_tensors
 
 _FORMAT = "faceloom.diffae.1"
 _SHOWN = 4
@@ -120,11 +119,7 @@ def save_safetensors(
     metadata = {**(notes or {}), "format": _FORMAT, "options": json.dumps(options)}
     tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in model.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        # Not save_file, whose files only their owner may read.
-        part.write_bytes(save(tensors, metadata))
-        part.replace(path)
+    write_tensors(path, tensors, metadata)
 
 
 def load_statistics(path: Path) -> tuple[Tensor, Tensor]:
