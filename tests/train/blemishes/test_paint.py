@@ -39,7 +39,7 @@ def test_every_kind_shows_on_skin_and_nowhere_else(face: Image, anatomy: Anatomy
 def test_it_lies_where_it_was_ordered(face: Image, anatomy: Anatomy, blemish: Blemish) -> None:
     area = AREAS[blemish][-1]
     side = Side.RIGHT if area in (Area.CHEEKS, Area.EYES) else Side.BOTH
-    seen = change(painted(face, anatomy, Prompt(blemish, area, side))) > 2
+    seen = change(painted(face, anatomy, *[Prompt(blemish, area, side)] * 3)) > 2
     # Marks reach a little beyond the area that their centre is in.
     near = cv2.dilate(anatomy.areas[area] * anatomy.sides[side], np.ones((25, 25), np.uint8)) > 0.5
     assert seen.sum() > 5 and near[seen].mean() > 0.97
@@ -162,6 +162,8 @@ def test_orders() -> None:
     assert {order.prompt.blemish for order in orders} == set(Blemish)
     assert all(order.prompt.area in AREAS[order.prompt.blemish] and 0 < order.severity <= 1 for order in orders)
     assert Area.FACE not in {order.prompt.area for order in orders}
+    moles = [any(o.prompt.blemish == Blemish.MOLES for o in draw_orders(np.random.default_rng(k))) for k in range(200)]
+    assert 0.35 < np.mean(moles) < 0.75, "so that what is not asked for is often there"
 
 
 def test_scales(portraits: dict[str, Image], anatomy: Anatomy) -> None:
@@ -184,7 +186,7 @@ def test_sheet(face: Image, anatomy: Anatomy) -> None:
 
 def test_skin(face: Image, anatomy: Anatomy, perception, store) -> None:  # type: ignore[no-untyped-def]
     store.ensure(["bisenet_celebamask"])
-    parsed = parsed_skin(face, perception)
+    parsed = parsed_skin(face, anatomy.landmarks, perception)
     both = np.minimum(parsed, anatomy.skin).sum() / np.maximum(parsed, anatomy.skin).sum()
     assert both > 0.6, "parser and colour agree about most of the skin"
     for index in (468, 473, 13):  # irises, lips

@@ -53,8 +53,8 @@ def test_what_is_asked_for_is_gone_and_nothing_else(face: Image, anatomy: Anatom
         pair = make_pair(face, anatomy, seed)
         difference = np.abs(pair.blemished.astype(int) - pair.target.astype(int)).max(-1) > 0
         asked = pair.masks[pair.asked].max(0, initial=0)
-        # One grey level in one channel is below the dead zone of the mask.
-        visible = np.abs(pair.blemished.astype(int) - pair.target.astype(int)).sum(-1) > 6
+        # A change of 6 in sum is below the dead zone of a mask, and two of them may lie upon each other.
+        visible = np.abs(pair.blemished.astype(int) - pair.target.astype(int)).sum(-1) > 12
         assert asked[visible].min(initial=1) > 0
         assert (asked[~difference] > 0.5).mean() < 1e-4, "two changes may cancel out where they meet"
         changed += bool(difference.any())
@@ -65,7 +65,7 @@ def test_what_is_asked_for_is_gone_and_nothing_else(face: Image, anatomy: Anatom
 def test_mirrored_pairs_keep_their_sides(face: Image, anatomy: Anatomy) -> None:
     """Pre-defined prompt 2 is the right cheek: it stays on the side of the picture where right cheeks are."""
     for flip in (0.0, 1.0):
-        pairs = [make_pair(face, anatomy, seed, flip=flip) for seed in range(25)]
+        pairs = [make_pair(face, anatomy, seed, flip=flip) for seed in range(50)]
         mask, area = sum(pair.masks[2] for pair in pairs), pairs[0].areas[2]
         columns = np.arange(256)
         assert mask.sum() > 10

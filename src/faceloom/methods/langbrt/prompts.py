@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Blemish(StrEnum):
-    """Kinds of blemishes."""
+    """Kinds of blemishes. A mole is one only for who asks for it: ``TABLE`` has none."""
 
     ACNE = "acne"
     SPOTS = "spots"
@@ -23,6 +23,7 @@ class Blemish(StrEnum):
     EYE_BAGS = "eye bags"
     REDNESS = "redness"
     SHINE = "shine"
+    MOLES = "moles"
 
 
 class Area(StrEnum):
@@ -141,6 +142,7 @@ AREAS: dict[Blemish, tuple[Area, ...]] = {
     Blemish.EYE_BAGS: (_A.EYES,),
     Blemish.REDNESS: (_A.FACE, _A.CHEEKS, _A.NOSE, _A.CHIN),
     Blemish.SHINE: (_A.FACE, _A.FOREHEAD, _A.CHEEKS, _A.NOSE, _A.CHIN),
+    Blemish.MOLES: (_A.FACE, _A.FOREHEAD, _A.CHEEKS, _A.NOSE, _A.CHIN, _A.MOUTH),
 }
 """Where each kind is found."""
 
@@ -182,6 +184,7 @@ WORDS: dict[Blemish, tuple[str, ...]] = {
         "irritated skin",
     ),
     Blemish.SHINE: ("shine", "shiny skin", "oily skin", "greasy skin", "glossy skin", "glare"),
+    Blemish.MOLES: ("moles", "a mole", "beauty marks", "birthmarks"),
 }
 """Words for each kind; the first is the kind's own name. Training reads them all."""
 
@@ -195,7 +198,7 @@ PLACED_WORDS: dict[str, tuple[Blemish, Area]] = {
 """Words that say where as well."""
 
 NO_BLEMISHES: tuple[str, ...] = (
-    "mole", "beauty mark", "tattoo", "beard", "moustache", "stubble", "hair", "eyebrows", "glasses", "hat", "earring",
+    "tattoo", "beard", "moustache", "stubble", "hair", "eyebrows", "glasses", "hat", "earring",
     "teeth", "smile", "lips", "lipstick", "make-up", "eye colour", "double chin", "nose shape", "skin colour", "car",
     "clothes", "background", "person", "younger", "expression",
 )  # fmt: skip

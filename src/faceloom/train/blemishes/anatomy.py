@@ -13,7 +13,9 @@ from faceloom.geometry import topology as t
 from faceloom.geometry.masks import Region, region_mask, smoothstep
 from faceloom.methods.langbrt.prompts import Area, Side
 from faceloom.methods.langbrt.regions import area_masks, side_mask
+from faceloom.methods.langbrt.skin import beard
 from faceloom.perceive import FaceClass, Perception, perceive_image
+from faceloom.perceive.parse import CROP_SIZE
 from faceloom.types import Box, Image, Matte, Points
 from faceloom.weights import Store
 
@@ -21,7 +23,6 @@ WEIGHTS = ("face_landmarker", "yunet", "bisenet_celebamask")
 _SKIN = (FaceClass.SKIN, FaceClass.NOSE)
 _EYES_MM, _FACE_MM = 90.0, 112.0
 """Between the outer corners of adults' eyes, and from the bridge of the nose to the chin, mm."""
-_PARSED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +79,19 @@ def find_anatomy(image: Image, perception: Perception, *, parser: bool = True) -
     if not faces:
         return None
     landmarks = np.ascontiguousarray(faces[0].landmarks[:, :2], np.float32)
-    return Anatomy(landmarks, parsed_skin(image, perception) if parser else coloured_skin(image, landmarks))
+    skin = parsed_skin(image, landmarks, perception) if parser else coloured_skin(image, landmarks)
+    return Anatomy(landmarks, skin)
 
 
-def parsed_skin(image: Image, perception: Perception) -> Matte:
-    """Skin of an aligned face by the face parser, (H, W) float32 with edges a little inside."""
-    small = cv2.resize(image, (_PARSED, _PARSED), interpolation=cv2.INTER_AREA)
-    classes = perception.parser.parse_crop(small)
+def parsed_skin(image: Image, landmarks: Points, perception: Perception) -> Matte:
+    """Skin of an aligned face by the face parser, (H, W) float32 with edges a little inside; beards are none.
+
+    At the parser's own size: of smaller pictures it takes noses and foreheads of one face in seven for background.
+    """
+    larger = cv2.INTER_CUBIC if len(image) < CROP_SIZE else cv2.INTER_AREA
+    classes = perception.parser.parse_crop(cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=larger))
     skin = np.isin(classes, [int(kind) for kind in _SKIN]).astype(np.uint8)
-    return soften(skin, image.shape[1], image.shape[0])
+    return soften(skin, image.shape[1], image.shape[0]) * (1 - beard(image, landmarks))
 
 
 def coloured_skin(image: Image, landmarks: Points) -> Matte:

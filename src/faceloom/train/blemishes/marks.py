@@ -1,4 +1,4 @@
-"""Small marks: acne, spots, freckles, scars."""
+"""Small marks: acne, spots, freckles, scars, moles."""
 
 from __future__ import annotations
 
@@ -72,6 +72,26 @@ def scars(canvas: Canvas, area: Area, side: Side, severity: float) -> None:
         radius = rng.uniform(0.5, 1.2) if deep else rng.uniform(1.3, 2.8)
         place = side if side != Side.BOTH else _side_in(canvas, area, point)
         _pit(canvas, area, place, point, radius * canvas.mm, (1.1 if deep else 0.6) * (0.5 + 0.5 * severity))
+
+
+def moles(canvas: Canvas, area: Area, side: Side, severity: float) -> None:
+    """A few round dark dots with sharp edges, some of them raised: darker than any spot of age."""
+    rng = canvas.rng
+    for point in canvas.points_in(area, side, max(1, round(rng.uniform(0, 3) * _size_of(area)))):
+        radius = float(np.clip(rng.lognormal(np.log(1.1), 0.4), 0.6, 3.0)) * (0.7 + 0.3 * severity)
+        r, where = radius * canvas.mm, canvas.window(point, 2.2 * radius)
+        if where is None:
+            continue
+        d = distance_from(where, point, r, waves(rng, 0.1, 3), rng.uniform(1, 1.3), rng.uniform(0, np.pi))
+        softness = rng.uniform(0.1, 0.3)
+        amount = smoothstep(d, 1 + softness, 1 - softness) * np.clip(1 + 0.1 * canvas.noise(0.8, d.shape), 0.6, 1.4)
+        density = rng.uniform(0.7, 1.5) * (0.7 + 0.3 * severity)
+        change = absorb(amount, (MELANIN, 0.8 * density), (GREY, 0.2 * density))
+        if rng.random() < 0.4:
+            bump = r * rng.uniform(0.3, 0.7) * np.clip(1 - (d / 1.2) ** 2, 0, None) ** 2
+            change += shade(bump.astype(np.float32), canvas.light.light[where])
+        place = side if side != Side.BOTH else _side_in(canvas, area, point)
+        canvas.add(Blemish.MOLES, area, place, change, where)
 
 
 def _papule(canvas: Canvas, area: Area, side: Side, point: Points, radius: float, strength: float) -> None:

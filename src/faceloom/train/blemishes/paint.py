@@ -15,7 +15,7 @@ from faceloom.train.blemishes.difference import difference_mask
 from faceloom.train.blemishes.eyes import dark_circles, eye_bags
 from faceloom.train.blemishes.glow import redness, shine
 from faceloom.train.blemishes.lines import wrinkles
-from faceloom.train.blemishes.marks import acne, freckles, scars, spots
+from faceloom.train.blemishes.marks import acne, freckles, moles, scars, spots
 from faceloom.train.blemishes.optics import Density, SkinLight, measure, render
 from faceloom.types import Image, Matte
 
@@ -32,7 +32,10 @@ PAINTERS: Mapping[Blemish, Painter] = {
     Blemish.EYE_BAGS: eye_bags,
     Blemish.REDNESS: redness,
     Blemish.SHINE: shine,
+    Blemish.MOLES: moles,
 }
+_MOLES = 0.35
+"""Part of the faces that get moles, whatever else they get: most requests must leave them alone."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,11 @@ def paint(clean: Image, anatomy: Anatomy, rng: np.random.Generator, orders: Iter
 
 
 def draw_orders(rng: np.random.Generator) -> list[Order]:
-    """One to five kinds, each in one to three of its areas, mild ones more often."""
-    kinds = rng.choice(len(PAINTERS), size=rng.integers(1, 6), replace=False)
-    return [order for kind in kinds for order in _somewhere(list(PAINTERS)[kind], rng)]
+    """One to five kinds, each in one to three of its areas, mild ones more often; and often moles."""
+    kinds = [list(PAINTERS)[kind] for kind in rng.choice(len(PAINTERS), size=rng.integers(1, 6), replace=False)]
+    if rng.random() < _MOLES and Blemish.MOLES not in kinds:
+        kinds.append(Blemish.MOLES)
+    return [order for kind in kinds for order in _somewhere(kind, rng)]
 
 
 def _somewhere(blemish: Blemish, rng: np.random.Generator) -> list[Order]:
