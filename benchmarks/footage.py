@@ -49,7 +49,8 @@ def read_footage(path: Path, most: int, perception: Perception) -> Footage:
 
 def follow(path: Path, frames: Iterable[Frame], perception: Perception) -> Footage:
     """The most prominent face in ``frames``, up to the first cut."""
-    tracker, meter, seen = FaceTracker(perception), MotionMeter(), []
+    tracker, meter = FaceTracker(perception), MotionMeter()
+    seen: list[Seen] = []
     for frame in frames:
         faces = tracker.update(frame)
         if tracker.new_shot and seen:

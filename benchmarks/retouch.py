@@ -60,13 +60,17 @@ RIGHT_CHEEK = Prompt(Blemish.ACNE, Area.CHEEKS, Side.RIGHT)
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One painted face: ``target`` is ``blemished`` without ``prompts``, whose masks are in ``masks``."""
+    """One painted face: ``target`` is ``blemished`` without ``prompts``, whose masks are in ``masks``.
+
+    tone  of the skin, 0 darkest to 1 lightest.
+    """
 
     blemished: Image
     target: Image
     prompts: tuple[Prompt, ...]
     masks: dict[Prompt, Matte]
     face: Face
+    tone: float
 
 
 class Retouch:
@@ -145,7 +149,7 @@ def _case(painting: Painting, wanted: Sequence[Prompt], perception: Perception) 
     if not found:
         return None
     masks = {prompt: painting.mask(prompt) for prompt in wanted}
-    return Case(painting.blemished, target, tuple(wanted), masks, found[0])
+    return Case(painting.blemished, target, tuple(wanted), masks, found[0], painting.light.tone)
 
 
 def psnr(one: Image, other: Image, where: NDArray[np.bool_] | None = None) -> float:
@@ -162,6 +166,7 @@ def measure(
     network = Networks(Store()).lpips("alex")
     columns: dict[str, list[float]] = defaultdict(list)
     overlap: dict[str, list[float]] = defaultdict(list)
+    tones: list[tuple[float, float]] = []
     rows: list[Image] = []
     for number, (case, skin) in enumerate(cases(arguments.data, arguments.size, arguments.pairs, perception), 1):
         begin = time.process_time()
@@ -179,6 +184,8 @@ def measure(
             columns[f"outside {name}"].append(psnr(picture, case.blemished, still))
             vectors = [perception.embedder.embed(image, case.face.landmarks) for image in (case.blemished, picture)]
             columns[f"identity {name}"].append(float(similarity(*vectors)))
+        if inside.any():
+            tones.append((case.tone, columns["inside langbrt"][-1] - columns["inside input"][-1]))
         for prompt, mask in case.masks.items():
             if (mask > _FOUND).any():
                 one, other = (_cells(values) > _FOUND for values in (maps[prompt], mask))
@@ -193,7 +200,13 @@ def measure(
     means = {name: float(np.mean(values)) for name, values in columns.items()}
     means["worst identity langbrt"] = min(columns["identity langbrt"])
     by_prompt = {text: (float(np.mean(values)), len(values)) for text, values in sorted(overlap.items())}
-    return {"pairs": len(columns["cpu seconds"]), "means": means, "overlap": by_prompt}
+    return {"pairs": len(columns["cpu seconds"]), "means": means, "overlap": by_prompt, "tones": by_tone(tones)}
+
+
+def by_tone(gains: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Mean gain inside the mask, dB, of the third of the faces with the darkest skin, the middle and the lightest."""
+    thirds = np.array_split(np.array([gain for _, gain in sorted(gains)]), 3)
+    return {name: float(third.mean()) for name, third in zip(("darkest", "middle", "lightest"), thirds, strict=True)}
 
 
 def other_side(retouch: Retouch, arguments: argparse.Namespace, perception: Perception) -> float:
@@ -240,6 +253,8 @@ def report(found: dict[str, Any], console: Console) -> bool:
     for text, (value, count) in found["overlap"].items():
         overlaps.add_row(text, f"{value:.2f}", str(count))
     console.print(overlaps)
+    tones = ", ".join(f"{name} third of skins {gain:+.2f} dB" for name, gain in found["tones"].items())
+    console.print(f"inside the mask, {tones}", highlight=False)
     gain = means["inside langbrt"] - means["inside input"]
     outside, same = means["outside langbrt"], means["identity langbrt"]
     other, seconds = found["other side"], found["portrait seconds"]

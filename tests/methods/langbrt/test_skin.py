@@ -12,7 +12,7 @@ from faceloom.geometry import topology as t
 from faceloom.geometry.masks import Region, region_mask
 from faceloom.methods.langbrt.prompts import Area
 from faceloom.methods.langbrt.regions import area_masks
-from faceloom.methods.langbrt.skin import ColouredSkin, ParsedSkin, beard, choose_skin, likeness, skin_place
+from faceloom.methods.langbrt.skin import ColouredSkin, ParsedSkin, beard, choose_skin, likeness, nostrils, skin_place
 from faceloom.methods.vpartswap.crops import FaceCrop, cut_face
 from faceloom.types import Box, Frame, Image, Matte, Part
 from faceloom.weights import Store, builtin_records
@@ -56,6 +56,21 @@ def test_skin_but_no_features(perceived: Perceived, name: str) -> None:
     for part in (Part.LEFT_EYE, Part.RIGHT_EYE, Part.MOUTH, Part.LEFT_EYEBROW):
         assert share(mask, crop, part) < 0.08, part
     assert mask[:4].max() < 0.05 and mask[:, :4].max() < 0.05, "outside the face"
+
+
+@pytest.mark.parametrize("name", ["person_01", "person_03", "person_05", "person_07"])
+def test_nostrils_are_not_skin(perceived: Perceived, name: str) -> None:
+    crop = crop_of(perceived, name)
+    holes = nostrils(crop.rounded, crop.landmarks)
+    for ring in t.NOSTRILS:
+        x, y = crop.landmarks[list(ring), :2].mean(axis=0).round().astype(int)
+        around = crop.rounded[y - 5 : y + 6, x - 5 : x + 6].mean(axis=2)
+        darkest = np.unravel_index(int(around.argmin()), around.shape)
+        assert holes[y - 5 + darkest[0], x - 5 + darkest[1]] > 0.5
+    assert at(holes, crop, 4) < 0.05 and at(holes, crop, CHEEK) == 0, "the tip of the nose is skin"
+    assert holes.mean() < 0.01
+    mask = ColouredSkin().find(crop.rounded, crop.landmarks)
+    assert (mask + holes).max() < 1.01
 
 
 def test_pimples_are_skin(perceived: Perceived) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from faceloom.errors import WeightsError
 from faceloom.geometry.glasses import bridge_contrast, rims
-from faceloom.geometry.masks import Region, region_mask, smoothstep
+from faceloom.geometry.masks import Region, polygon_mask, region_mask, smoothstep
+from faceloom.geometry.topology import NOSTRILS
 from faceloom.methods.langbrt.prompts import Area
 from faceloom.methods.langbrt.regions import area_masks
 from faceloom.perceive.parse import CROP_SIZE, FaceClass, FaceParser
@@ -32,6 +33,10 @@ _GLASSES = 0.08, 0.12
 """``bridge_contrast`` at which glasses are unlikely, and at which they are worn."""
 _GRAY = 4.0
 """Colourfulness below which a picture is gray, and nothing can be said."""
+_NOSTRIL = 0.97, 0.85
+"""Lightness, over that of the nose, at which the inside of a nostril's outline is skin, and at which it is the hole."""
+_RIM = 0.016
+"""Sides of the crop by which holes reach beyond their landmarks."""
 _COARSE = 0.018
 """Deviation in sides of the crop of the Gaussian under which beards and hands stay, and blemishes go."""
 
@@ -99,7 +104,7 @@ def _has_parser(store: Store) -> bool:
 def _by_eye(crop: Image, landmarks: Points) -> Matte:
     """By place, by colour at large, and where no beard and no rim of glasses is."""
     skin = skin_place(crop, landmarks) * likeness(crop, landmarks, _COARSE * crop.shape[1])
-    skin = skin * (1 - beard(crop, landmarks))
+    skin = skin * (1 - beard(crop, landmarks)) * (1 - nostrils(crop, landmarks))
     worn = smoothstep(bridge_contrast(crop, landmarks), *_GLASSES)
     return skin * (1 - worn * rims(crop, landmarks, _box(crop))) if worn > 0 else skin
 
@@ -145,6 +150,19 @@ def beard(crop: Image, landmarks: Points) -> Matte:
     paler = smoothstep(cv2.magnitude(lab[..., 1], lab[..., 2]) / np.float32(full), *_PALE)
     darker = smoothstep(lab[..., 0] / np.float32(max(middle[0], 1)), *_DARK)
     return paler * darker * np.clip(areas[Area.MOUTH] + areas[Area.CHIN] + areas[Area.CHEEKS], 0, 1)
+
+
+def nostrils(crop: Image, landmarks: Points) -> Matte:
+    """The holes of the nose, which parsers call nose: (S, S) float32 in [0, 1], also beyond their landmarks if dark."""
+    box, size = _box(crop), crop.shape[1]
+    inside = np.maximum.reduce([polygon_mask(landmarks[list(ring), :2], box) for ring in NOSTRILS])
+    reach = 2 * round(_RIM * size) + 1
+    around = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    lightness = _lab(cv2.GaussianBlur(crop, (0, 0), max(0.5, size / 512)))[..., 0]
+    nose = region_mask(Region.SKIN, landmarks, box) * area_masks(landmarks, box)[Area.NOSE] > 0.9
+    usual = float(np.median(lightness[nose])) if nose.any() else 100.0
+    dark = smoothstep(lightness / np.float32(max(usual, 1)), *_NOSTRIL)
+    return cv2.GaussianBlur(np.maximum(inside, around * dark), (0, 0), max(0.5, size / 256))
 
 
 def _lab(image: Image) -> NDArray[np.float32]:
