@@ -13,6 +13,10 @@ from PIL import Image as Pillow
 from support.command import faceloom, listing
 from support.training import PORTRAITS
 
+from faceloom.serve.training import beginning
+from faceloom.weights import Store
+
+CLIP = Path(__file__).parents[1] / "data" / "perceive" / "clip_tiny"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 RECIPE = """
 [model]
@@ -69,6 +73,26 @@ def test_train_and_resume(desk: Path) -> None:
     longer = train(desk, "--resume", "--samples", "8", "--workers", "1")
     assert longer.returncode == 0, longer.stderr
     assert "step 4, 8 pairs" in longer.stdout
+
+
+def test_another_text_encoder_and_weights_to_begin_with(desk: Path) -> None:
+    done = train(desk, "--text-encoder", str(CLIP), "--samples", "2")
+    assert done.returncode == 0, done.stderr
+    flags = ("--data", "out/faces", "--recipe", "tiny.toml", "--device", "cpu", "--init", "out/model.safetensors")
+    begun = faceloom("train", "langbrt", *flags, "-o", "two", "--text-encoder", str(CLIP), cwd=desk, **ONE_THREAD)
+    assert begun.returncode == 0, begun.stderr
+    assert "beginning with out/model.safetensors, weights for use" in begun.stderr and "step 2" in begun.stdout
+    without = faceloom("train", "langbrt", *flags, "-o", "three", cwd=desk, **ONE_THREAD)
+    assert without.returncode == 4 and "here 'minilm_int8'; --text-encoder FOLDER gives another" in without.stderr
+
+
+def test_what_to_begin_with_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = Path("langbrt_small")
+    assert beginning(name, quiet=True) == Store().path("langbrt_small")
+    assert beginning(Path("none.ckpt"), quiet=True) == Path("none.ckpt") and beginning(None, quiet=True) is None
+    name.touch()
+    assert beginning(name, quiet=True) == name, "a file of that name is what was meant"
 
 
 def test_limited_data(desk: Path) -> None:

@@ -27,12 +27,12 @@ DARKER = -0.1
 """What ``blunt_model`` does to colours in [0, 1]."""
 
 
-def random_model(seed: int = 0) -> LangBRT:
+def random_model(seed: int = 0, config: LangBRTConfig = TINY) -> LangBRT:
     """Random weights, also where training would begin with zeros."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = LangBRT(TINY)
-        model.set_predefined(torch.nn.functional.normalize(torch.randn(3, TINY.text_dim), dim=-1))
+        model = LangBRT(config)
+        model.set_predefined(torch.nn.functional.normalize(torch.randn(3, config.text_dim), dim=-1))
         torch.nn.init.normal_(model.decoder.change.weight, std=0.05)
         torch.nn.init.normal_(model.detection.to_image.weight, std=0.1)
         torch.nn.init.zeros_(model.detection.bias)

@@ -14,9 +14,10 @@ from support.training import PORTRAITS
 from support.words import BagOfWords
 
 from faceloom.errors import RecipeError, WeightsError
-from faceloom.methods.langbrt.checkpoint import load_langbrt
+from faceloom.methods.langbrt.checkpoint import load_langbrt, save_langbrt
 from faceloom.methods.langbrt.prompts import PREDEFINED, TABLE
 from faceloom.perceive import Perception
+from faceloom.perceive.clip_text import ClipText
 from faceloom.train.blemishes.atlas import prepare_atlas
 from faceloom.train.blemishes.dataset import PaintedFaces
 from faceloom.train.data.faces import PackedFaces
@@ -27,10 +28,12 @@ from faceloom.train.langbrt_measures import measure_retouching
 from faceloom.train.langbrt_recipe import LangBRTRecipe
 from faceloom.train.langbrt_weights import export_langbrt, restored
 from faceloom.train.loop import Trainer
+from faceloom.train.plan import Position
 from faceloom.train.recipe import build_recipe_of, read_recipe_of
 from faceloom.weights import Store
 
 ROOT = Path(__file__).parents[2]
+CLIP = ROOT / "tests" / "data" / "perceive" / "clip_tiny"
 MODEL = {
     "image_size": 64, "widths": [8, 16], "blocks": [1, 1], "detect_width": 8, "depth": 2, "heads": 2, "window": 4,
     "critic_widths": [8, 16],
@@ -104,20 +107,69 @@ def test_what_a_run_leaves(tmp_path: Path, folder: Path) -> None:
         torch.testing.assert_close(value, own[name], atol=2e-3, rtol=2e-3)
 
 
+def test_begin_with_weights_for_use(tmp_path: Path, folder: Path) -> None:
+    """The critic is no part of them: it begins anew, at whatever size."""
+    first = start(recipe(), folder, tmp_path / "one")
+    first.train(lambda: first.at.step >= 1)
+    model, said = tmp_path / "model.safetensors", list[str]()
+    save_langbrt(model, first.ema.retoucher, "bag-of-words", dtype=torch.float32)
+    other = recipe(model={**MODEL, "critic_widths": [4, 8]})
+    second = start(other, folder, tmp_path / "two", init=model, tell=said.append)
+    for network in (second.network, second.ema):
+        for one, own in zip(
+            network.retoucher.state_dict().values(), first.ema.retoucher.state_dict().values(), strict=True
+        ):
+            assert torch.equal(one, own)
+    fresh = len(list(second.network.critic.parameters()))
+    assert said == [f"beginning with {model}, weights for use; {fresh} tensors that it has not are fresh"]
+    assert second.at == Position() and second.train().position.step == 4
+
+
+def test_the_weights_that_come_along_fit_their_recipe(store: Store) -> None:
+    words = BagOfWords(384)
+    words.name = "minilm_int8"
+    task = LangBRTTask(read_recipe_of(LangBRTRecipe, ROOT / "recipes" / "langbrt_small.toml"), words)
+    finished = task.finished(store.path("langbrt_small"))
+    assert set(finished) == {name for name in task.network().state_dict() if name.startswith("retoucher.")}
+
+
+def test_weights_for_use_that_do_not_fit(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(WeightsError, match="no weights at"):
+        start(recipe(), folder, tmp_path, init=tmp_path / "none.safetensors")
+    model, own = tmp_path / "model.safetensors", LangBRTTask(recipe(), BagOfWords()).network().retoucher
+    save_langbrt(model, own, "bag-of-words")
+    with pytest.raises(WeightsError, match="another configuration: depth is 2, the recipe says 1"):
+        start(recipe(model={**MODEL, "depth": 1}), folder, tmp_path, init=model)
+    save_langbrt(model, own, "clip-0123456789ab")
+    with pytest.raises(WeightsError, match=r"text_encoder is 'clip-0123456789ab', here 'bag-of-words'; --text-encoder"):
+        start(recipe(), folder, tmp_path, init=model)
+
+
+def test_resuming_needs_the_same_text_encoder(tmp_path: Path, folder: Path) -> None:
+    start(recipe(), folder, tmp_path).train(lambda: True)
+    chosen = recipe()
+    task = LangBRTTask(chosen, ClipText(CLIP))
+    assert task.config.text_dim == 12, "as the encoder gives, where the recipe does not say"
+    with pytest.raises(
+        WeightsError, match=r"text_encoder is 'bag-of-words', here 'clip-[0-9a-f]+'; --text-encoder FOLDER"
+    ):
+        Trainer(task, chosen, PaintedFaces(folder), tmp_path, device="cpu", resume=True)
+
+
 def test_it_learns_to_find_and_to_remove(tmp_path: Path, folder: Path) -> None:
     """Two faces, painted the same each time, are learnt by heart."""
     task, faces = LangBRTTask(recipe(), BagOfWords()), PaintedFaces(folder)
     torch.manual_seed(0)
     network = task.network().train()
     objective = task.objective(network)
-    pairs = faces.batch(64, faces.training[[0, 4]])
+    pairs = faces.batch(64, faces.training[[0, 5]])
     given = task.examples(pairs)
     before, _ = measure_retouching(network.retoucher.eval(), [(pairs, given)])
     network.train()
     optimiser = torch.optim.Adam(network.retoucher.parameters(), lr=4e-3)
-    for _ in range(120):
+    for _ in range(160):
         found = objective(*given)
-        (10 * found["pixels"] + found["prompts"]).mean().backward()
+        (10 * found["pixels"] + 3 * found["prompts"]).mean().backward()
         optimiser.step()
         optimiser.zero_grad()
     after, _ = measure_retouching(network.retoucher.eval(), [(pairs, given)])
@@ -194,7 +246,7 @@ def test_measures(folder: Path) -> None:
     ("sections", "message"),
     [
         ({"model": {**MODEL, "width": 3}}, "unknown options width"),
-        ({"model": {**MODEL, "text_dim": 7}}, "text_dim must be 24 for bag-of-words"),
+        ({"model": {**MODEL, "text_dim": 7}}, "text_dim must be 24 for bag-of-words.*leave both out"),
         ({"model": {**MODEL, "heads": 3}}, "3 heads do not divide"),
         ({"stages": [{"size": 72, "batch": 1}]}, "size 72; this model takes multiples of 16"),
     ],

@@ -14,11 +14,13 @@ from support.training import tiny_recipe
 from torch import nn
 
 from faceloom.errors import FaceloomError, WeightsError
-from faceloom.methods.vpartswap.checkpoint import convert, load_checkpoint
+from faceloom.methods.vpartswap.checkpoint import convert, load_checkpoint, save_safetensors
 from faceloom.train.data.faces import PackedFaces
 from faceloom.train.diffae import DiffAETask
 from faceloom.train.loop import Outcome, Trainer
-from faceloom.train.recipe import TrainingRecipe
+from faceloom.train.plan import Position
+from faceloom.train.recipe import TrainingRecipe, read_training_recipe
+from faceloom.weights import Store
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +125,43 @@ def test_begin_with_a_checkpoint(tmp_path: Path, packed: PackedFaces) -> None:
     second.train()
     third = start(recipe, packed, tmp_path / "three", init=tmp_path / "two" / "last.ckpt")
     assert third.at.seen_before == 64
+
+
+def test_begin_with_weights_for_use(tmp_path: Path, packed: PackedFaces) -> None:
+    recipe, said = tiny_recipe(), list[str]()
+    first = start(recipe, packed, tmp_path / "one")
+    first.train()
+    model = tmp_path / "model.safetensors"
+    convert(tmp_path / "one" / "last.ckpt", model, torch.float32)
+    second = start(recipe, packed, tmp_path / "two", init=model, tell=said.append)
+    assert same(second.network, first.ema) and same(second.ema, first.ema)
+    assert second.at == Position() and not second.optimiser.state
+    assert said == [f"beginning with {model}, weights for use"]
+    assert second.train().position.step == 8 and not same(second.network, first.ema)
+    resumed = start(recipe, packed, tmp_path / "two", init=model, resume=True)
+    assert resumed.at.step == 8, "a checkpoint of the run itself comes first"
+
+
+def test_the_weights_that_come_along_fit_their_recipe() -> None:
+    recipe = read_training_recipe(Path(__file__).parents[2] / "recipes" / "diffae_small128.toml")
+    task = DiffAETask(recipe)
+    assert set(task.finished(Store().path("diffae_small128"))) == set(task.network().state_dict())
+
+
+def test_weights_for_use_that_do_not_fit(tmp_path: Path, packed: PackedFaces) -> None:
+    recipe, model = tiny_recipe(), tmp_path / "model.safetensors"
+    with pytest.raises(WeightsError, match="no checkpoint at"):
+        start(recipe, packed, tmp_path / "out", init=model)
+    own = DiffAETask(recipe).network()
+    save_safetensors(model, own)
+    narrower = tiny_recipe(model={**recipe.model, "model_channels": 4})
+    with pytest.raises(
+        WeightsError, match=r"model\.safetensors is of another .*model_channels is 8, the recipe says 4"
+    ):
+        start(narrower, packed, tmp_path / "out", init=model)
+    save_safetensors(model, own, diffusion={"beta_end": 0.01})
+    with pytest.raises(WeightsError, match="another noise schedule"):
+        start(recipe, packed, tmp_path / "out", init=model)
 
 
 def test_nothing_left_to_do(tmp_path: Path, packed: PackedFaces) -> None:

@@ -14,8 +14,8 @@ from support.unifacegan import SIDE, TINY, ball, packed_clips, tiny_recipe
 from torch import Tensor, nn
 
 from faceloom.errors import RecipeError, WeightsError
-from faceloom.methods.unifacegan.checkpoint import load_model
-from faceloom.nets.unifacegan import UniFaceGANConfig, hinge_for_discriminator, hinge_for_generator
+from faceloom.methods.unifacegan.checkpoint import load_model, save_model
+from faceloom.nets.unifacegan import UniFaceGAN, UniFaceGANConfig, hinge_for_discriminator, hinge_for_generator
 from faceloom.nets.unifacegan.iresnet import IResNet
 from faceloom.train.checkpoint import LAST
 from faceloom.train.draws import Draws
@@ -238,6 +238,24 @@ def test_a_dry_run_and_its_resumption(clips: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         difference = loaded.model(x, x, x, x[:, :1]) - whole.ema.model(x, x, x, x[:, :1])
     assert 0 < difference.abs().max() < 0.02, "half precision"
+
+
+def test_begin_with_an_exported_generator(clips: Path, tmp_path: Path) -> None:
+    recipe = tiny_recipe()
+    exported = UniFaceGAN(UniFaceGANConfig.from_options({**TINY, "discriminator_widths": [4, 4], "scales": 1}))
+    save_model(tmp_path / "model.safetensors", exported)
+
+    def start(chosen: UniFaceGANRecipe) -> Trainer:
+        how: Any = {"device": "cpu", "init": tmp_path / "model.safetensors"}
+        return Trainer(UniFaceGANTask(chosen), chosen, ClipSamples(clips, ball(), chosen), tmp_path / "out", **how)
+
+    trainer = start(recipe)
+    wanted = load_model(tmp_path / "model.safetensors").model.state_dict()
+    for network in (trainer.network, trainer.ema):
+        assert all(torch.equal(value, wanted[name]) for name, value in network.model.state_dict().items())
+    assert trainer.at.seen_before == 0
+    with pytest.raises(WeightsError, match=r"residual_blocks is \d, the recipe says 3"):
+        start(tiny_recipe(model={**TINY, "residual_blocks": 3}))
 
 
 def test_bfloat16(clips: Path, tmp_path: Path) -> None:

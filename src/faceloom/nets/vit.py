@@ -57,7 +57,10 @@ class ViT(nn.Module):
         self.cls = nn.Parameter(torch.zeros(width))
         self.positions = nn.Parameter(torch.zeros(config.grid**2 + 1, width))
         self.first_norm = nn.LayerNorm(width, config.eps) if config.norm_first else nn.Identity()
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        shape = width, config.heads, config.hidden, config.eps
+        self.blocks = nn.ModuleList(
+            Block(*shape, quick_gelu=config.quick_gelu, layer_scale=config.layer_scale) for _ in range(config.depth)
+        )
         self.norm = nn.LayerNorm(width, config.eps)
         self.project = nn.Linear(width, config.projection, bias=False) if config.projection else nn.Identity()
 
@@ -82,17 +85,30 @@ class ViT(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and a two-layer network, each on normalised tokens and added to them."""
+    """Attention and a two-layer network, each on normalised tokens and added to them.
 
-    def __init__(self, config: ViTConfig) -> None:
+    quick_gelu, layer_scale  see ``ViTConfig``.
+    causal                   a token attends to itself and to those before it alone.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        hidden: int,
+        eps: float,
+        *,
+        quick_gelu: bool = False,
+        layer_scale: bool = False,
+        causal: bool = False,
+    ) -> None:
         super().__init__()
-        width = config.width
-        self.heads, self.quick_gelu = config.heads, config.quick_gelu
-        self.norm1, self.norm2 = nn.LayerNorm(width, config.eps), nn.LayerNorm(width, config.eps)
+        self.heads, self.quick_gelu, self.causal = heads, quick_gelu, causal
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.fc1, self.fc2 = nn.Linear(width, config.hidden), nn.Linear(config.hidden, width)
-        self.scale1 = nn.Parameter(torch.ones(width)) if config.layer_scale else None
-        self.scale2 = nn.Parameter(torch.ones(width)) if config.layer_scale else None
+        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.scale1 = nn.Parameter(torch.ones(width)) if layer_scale else None
+        self.scale2 = nn.Parameter(torch.ones(width)) if layer_scale else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, width) to the same."""
@@ -105,8 +121,8 @@ class Block(nn.Module):
 
     def _attend(self, x: Tensor) -> Tensor:
         batch, count, width = x.shape
-        split = [
+        query, key, value = (
             layer(x).view(batch, count, self.heads, -1).transpose(1, 2) for layer in (self.query, self.key, self.value)
-        ]
-        mixed = functional.scaled_dot_product_attention(*split)
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         return self.out(mixed.transpose(1, 2).reshape(batch, count, width))

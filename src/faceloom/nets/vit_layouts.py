@@ -6,30 +6,22 @@ Shapes tell the size of the network; the width of an attention head is 64 in all
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from faceloom.errors import WeightsError
+from faceloom.nets.layouts import CLIP_BLOCK, HEAD_WIDTH, Layout, depth, renamed
 from faceloom.nets.vit import ViT, ViTConfig
 
-_HEAD = 64
 
+@dataclass(frozen=True, kw_only=True)
+class _Layout(Layout):
+    """``required`` are entries, by their names here, that the shapes cannot do without."""
 
-@dataclass(frozen=True)
-class _Layout:
-    """Names in a checkpoint and what they are called here; ``ignored`` are entries that take no part."""
-
-    marker: str
-    outside: Mapping[str, str]
-    block: str
-    inside: Mapping[str, str]
-    eps: float
-    ignored: tuple[str, ...] = ()
     quick_gelu: bool = False
-    required: tuple[str, ...] = field(default=())
+    required: tuple[str, ...] = ()
 
 
 _CLIP = _Layout(
@@ -45,16 +37,7 @@ _CLIP = _Layout(
         "visual_projection.weight": "project.weight",
     },
     block="vision_model.encoder.layers.",
-    inside={
-        "layer_norm1": "norm1",
-        "layer_norm2": "norm2",
-        "self_attn.q_proj": "query",
-        "self_attn.k_proj": "key",
-        "self_attn.v_proj": "value",
-        "self_attn.out_proj": "out",
-        "mlp.fc1": "fc1",
-        "mlp.fc2": "fc2",
-    },
+    inside=CLIP_BLOCK,
     eps=1e-5,
     ignored=("text_model.", "text_projection.", "logit_scale", "vision_model.embeddings.position_ids"),
     quick_gelu=True,
@@ -121,7 +104,7 @@ def vit_from(checkpoint: Mapping[str, Tensor], *, heads: int | None = None) -> V
         raise WeightsError(
             "the checkpoint is no CLIP image tower, DINOv2 or DINO transformer in the Hugging Face layout"
         )
-    state = _renamed(checkpoint, layout)
+    state = renamed(checkpoint, layout, "vision transformer")
     if missing := [name for name in ("cls", "positions", *layout.required) if name not in state]:
         raise WeightsError(f"the checkpoint has no {missing[0]}; the whole model (CLIP: with projection) is needed")
     state["cls"], state["positions"] = state["cls"].reshape(-1), state["positions"].reshape(-1, state["cls"].numel())
@@ -133,24 +116,6 @@ def vit_from(checkpoint: Mapping[str, Tensor], *, heads: int | None = None) -> V
     return net.eval()
 
 
-def _renamed(checkpoint: Mapping[str, Tensor], layout: _Layout) -> dict[str, Tensor]:
-    state = {}
-    for name, value in checkpoint.items():
-        if name.startswith(layout.ignored):
-            continue
-        own = layout.outside.get(name) or _in_block(name, layout)
-        if own is None:
-            raise WeightsError(f"the checkpoint of the vision transformer has an unknown entry '{name}'")
-        state[own] = value
-    return state
-
-
-def _in_block(name: str, layout: _Layout) -> str | None:
-    found = re.fullmatch(rf"{re.escape(layout.block)}(\d+)\.(.+?)(\.weight|\.bias)?", name)
-    own = layout.inside.get(found[2]) if found else None
-    return f"blocks.{found[1]}.{own}{found[3] or ''}" if found and own else None
-
-
 def _config(state: Mapping[str, Tensor], layout: _Layout, heads: int | None) -> ViTConfig:
     try:
         width = state["cls"].numel()
@@ -158,8 +123,8 @@ def _config(state: Mapping[str, Tensor], layout: _Layout, heads: int | None) -> 
             patch=state["patches.weight"].shape[-1],
             grid=round((len(state["positions"]) - 1) ** 0.5),
             width=width,
-            depth=len({name.split(".")[1] for name in state if name.startswith("blocks.")}),
-            heads=heads or max(1, width // _HEAD),
+            depth=depth(state),
+            heads=heads or max(1, width // HEAD_WIDTH),
             hidden=state["blocks.0.fc1.weight"].shape[0],
             eps=layout.eps,
             quick_gelu=layout.quick_gelu,

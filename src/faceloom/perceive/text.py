@@ -19,7 +19,7 @@ _LONGEST = 256
 
 
 class TextEncoder(Protocol):
-    """Whatever turns sentences into vectors: MiniLM here, the text tower of CLIP or Alpha-CLIP elsewhere.
+    """Whatever turns sentences into vectors: MiniLM, or CLIP's text tower (``clip_text``).
 
     ``name``       written into what is trained with it; vectors of two encoders cannot be compared.
     ``dimension``  length of a vector.

@@ -9,6 +9,7 @@ import typer
 
 from faceloom.errors import RecipeError
 from faceloom.serve import show
+from faceloom.weights import Store
 
 if TYPE_CHECKING:
     from faceloom.train.loop import Outcome
@@ -18,6 +19,15 @@ def keep_earlier_run(checkpoint: Path, resume: bool) -> None:
     """Raise ``RecipeError`` when ``checkpoint`` is there and is not to be gone on with."""
     if checkpoint.exists() and not resume:
         raise RecipeError(f"{checkpoint}: exists already; go on with --resume, or choose another output folder")
+
+
+def beginning(init: Path | None, quiet: bool) -> Path | None:
+    """The file that ``--init`` means: a path, or the name of a weight, which is fetched; a file of that name wins."""
+    store = Store()
+    if init is None or init.exists() or str(init) not in store.records:
+        return init
+    show.fetch(store, [str(init)], quiet)
+    return store.path(str(init))
 
 
 def conclude(checkpoint: Path, outcome: Outcome, signal_number: int | None, *, seen: str, held_out_loss: str) -> None:

@@ -21,6 +21,8 @@ from faceloom.train.plan import Position
 
 LAST = "last.ckpt"
 _MODEL, _EMA = "model.", "ema_model."
+_ENCODER = "text_encoder"
+"""The one option that a flag of the command sets, not the recipe."""
 _SHOWN = 4
 
 
@@ -120,14 +122,17 @@ def restore(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
 
 
 def require_same_options(path: Path, found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> None:
-    """Raise WeightsError that names every option in which a checkpoint differs from the recipe."""
+    """Raise WeightsError that names every option in which weights differ from the recipe."""
+    known = found or {}
+    names = [name for name in wanted if name in known and known[name] != wanted[name]]
     differing = [
-        f"{name} is {found[name]!r}, the recipe says {wanted[name]!r}"
-        for name in wanted
-        if found is not None and name in found and found[name] != wanted[name]
+        f"{name} is {known[name]!r}, {'here' if name == _ENCODER else 'the recipe says'} {wanted[name]!r}"
+        for name in names
     ]
+    if _ENCODER in names:
+        differing.append("--text-encoder FOLDER gives another one, MiniLM (minilm_int8) is that without it")
     if differing:
-        raise WeightsError(f"{path} is a checkpoint of another configuration: {'; '.join(differing)}")
+        raise WeightsError(f"{path} is of another configuration: {'; '.join(differing)}")
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,14 +7,17 @@ encoder and the UNet learn together to predict the noise in a noisy picture.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from faceloom.errors import RecipeError
+from faceloom.errors import RecipeError, WeightsError
+from faceloom.methods.vpartswap.checkpoint import load_checkpoint
 from faceloom.nets.diffae import DiffAEConfig, DiffusionAutoencoder
 from faceloom.nets.diffusion import NoiseSchedule, ddim_invert, ddim_render
+from faceloom.train.checkpoint import require_same_options
 from faceloom.train.draws import Draws
 from faceloom.train.recipe import LossSection, TrainingRecipe
 from faceloom.train.reconstruction import predictor
@@ -83,6 +86,14 @@ class DiffAETask:
     def network(self) -> DiffusionAutoencoder:
         """Fresh weights, from torch's generator."""
         return DiffusionAutoencoder(self.config)
+
+    def finished(self, path: Path) -> Mapping[str, Tensor]:
+        """The weights of an exported model; its noise schedule must be the one that is trained with."""
+        loaded = load_checkpoint(path)
+        require_same_options(path, loaded.config.options(), self.options)
+        if not torch.equal(loaded.schedule.alpha_bar, self.schedule.alpha_bar):
+            raise WeightsError(f"{path} has another noise schedule than models are trained with here")
+        return loaded.model.state_dict()
 
     def objective(self, network: nn.Module) -> NoiseObjective:
         """The weighted loss around a network."""

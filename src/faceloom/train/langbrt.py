@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from faceloom.errors import RecipeError
+from faceloom.methods.langbrt.checkpoint import load_langbrt
 from faceloom.methods.langbrt.prompts import PREDEFINED, TABLE, Prompt, phrases
 from faceloom.nets.langbrt import LangBRT, LangBRTConfig, PatchDiscriminator
 from faceloom.perceive.text import TextEncoder
 from faceloom.train import langbrt_losses as losses
 from faceloom.train.blemishes.choose import VOCABULARY
 from faceloom.train.blemishes.planes import FIXED, LEAST_SIDE, Pairs
+from faceloom.train.checkpoint import require_same_options
 from faceloom.train.draws import Draws
 from faceloom.train.langbrt_recipe import LangBRTRecipe, RetouchLossSection
 from faceloom.train.sheets import page
@@ -170,6 +173,14 @@ class LangBRTTask:
         """Fresh weights, from torch's generator."""
         return Adversaries(self.config, self._predefined)
 
+    def finished(self, path: Path) -> Mapping[str, Tensor]:
+        """The weights of an exported retoucher; the critic, whatever its size, is not in such a file."""
+        loaded = load_langbrt(path)
+        options = {**loaded.model.config.options(), "text_encoder": loaded.text_encoder}
+        del options["critic_widths"]
+        require_same_options(path, options, self.options)
+        return {f"retoucher.{name}": value for name, value in loaded.model.state_dict().items()}
+
     def objective(self, network: nn.Module) -> RetouchObjective:
         """The losses around a network."""
         assert isinstance(network, Adversaries)
@@ -209,7 +220,8 @@ class LangBRTTask:
     def _check(self, recipe: LangBRTRecipe, encoder: TextEncoder) -> None:
         if self.config.text_dim != encoder.dimension or self.config.predefined != FIXED:
             raise RecipeError(
-                f"the recipe's model: text_dim must be {encoder.dimension} for {encoder.name}, and predefined {FIXED}"
+                f"the recipe's model: text_dim must be {encoder.dimension} for {encoder.name}, and predefined {FIXED}; "
+                "leave both out, and they are"
             )
         multiple = self.config.window << len(self.config.widths)
         for size in recipe.sizes:

@@ -19,7 +19,8 @@ from torch.nn.utils import clip_grad_norm_, convert_conv2d_weight_memory_format
 
 from faceloom.errors import FaceloomError
 from faceloom.media import write_image
-from faceloom.train.checkpoint import LAST, load_training, require_same_options, restore, save_training
+from faceloom.train.begin import begin_with, go_on
+from faceloom.train.checkpoint import LAST, save_training
 from faceloom.train.data.faces import shuffled_rows
 from faceloom.train.data.samples import Samples
 from faceloom.train.draws import Draws
@@ -58,7 +59,8 @@ class Trainer:
         faces: packed faces, or other samples, at the sizes of the recipe's stages.
         folder: output; made if missing.
         resume: go on from the folder's ``last.ckpt`` if there is one.
-        init: checkpoint whose weights, the trained ones and their running mean, are begun with.
+        init: what to begin with: a checkpoint, of which the weights and their running mean are taken, or a file of
+            weights for use (``.safetensors``), beside which everything else is fresh.
         device: ``auto`` takes the best there is, and all of them under ``accelerate launch``.
         tensorboard: write TensorBoard events besides the CSV log.
         tell: told a line of progress.
@@ -270,22 +272,13 @@ class Trainer:
 
     def _load(self, resume: bool, init: Path | None) -> None:
         last = self.folder / LAST
-        path = last if resume and last.is_file() else init
-        if path is None:
+        if resume and last.is_file():
+            self.at, line = go_on(self.task, self.network, self.ema, self.optimiser, last)
+        elif init is not None:
+            self.at, line = begin_with(self.task, self.network, self.ema, init)
+        else:
             return
-        state = load_training(path)
-        require_same_options(path, state.options, self.task.options)
-        restore(self.network, state.model, path)
-        restore(self.ema, state.ema, path)
-        if path != last:
-            self.at = Position(seen_before=state.position.seen_before + state.position.seen)
-            self.tell(f"beginning with the weights of {path}, which had seen {self.at.seen_before} pictures")
-            return
-        if state.optimiser is None:
-            raise FaceloomError(f"{path}: has no state of the optimiser; begin anew elsewhere with --init {path}")
-        self.optimiser.load_state_dict(state.optimiser)
-        self.at = state.position
-        self.tell(f"going on from {path}: step {self.at.step}, {self.at.seen} pictures seen")
+        self.tell(line)
 
 
 def _spread(rows: NDArray[np.integer], count: int) -> NDArray[np.integer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -50,6 +51,13 @@ class Task(Protocol):
 
     def network(self) -> nn.Module:
         """A new network with fresh weights."""
+
+    def finished(self, path: Path) -> Mapping[str, Tensor]:
+        """Weights for use, as this kind of model is exported, under the names of ``network``'s parameters.
+
+        What takes part in training alone, such as a critic, is not among them. Raises WeightsError: no such file, of
+        another kind, or of another configuration than the recipe's.
+        """
 
     def objective(self, network: nn.Module) -> Objective:
         """The loss around a network."""

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="retouching needs torch: pip install 'faceloom[retouch]'")
 
-from support.langbrt import blunt_model, checkpoint, random_model, retouched  # noqa: E402
+from support.langbrt import TINY, blunt_model, checkpoint, random_model, retouched  # noqa: E402
 from support.perceived import Perceived, repainted  # noqa: E402
 
 from faceloom.compose import paste  # noqa: E402
@@ -21,9 +21,11 @@ from faceloom.methods.langbrt.checkpoint import save_langbrt  # noqa: E402
 from faceloom.methods.langbrt.method import LangBRTMethod  # noqa: E402
 from faceloom.methods.langbrt.prompts import Area, Side  # noqa: E402
 from faceloom.methods.langbrt.regions import side_mask  # noqa: E402
+from faceloom.perceive.clip_text import ClipText  # noqa: E402
 from faceloom.perceive.text import MiniLM  # noqa: E402
 from faceloom.types import Box, Face, Frame, Image, Window  # noqa: E402
 
+CLIP = Path(__file__).parents[2] / "data" / "perceive" / "clip_tiny"
 pytestmark = pytest.mark.usefixtures("encoder")
 
 
@@ -209,8 +211,28 @@ class TestWeights:
 
     def test_of_another_text_encoder(self, tmp_path: Path) -> None:
         save_langbrt(tmp_path / "tiny.safetensors", blunt_model(), "clip")
-        with pytest.raises(WeightsError, match="trained with the text encoder 'clip'"):
+        says = r"trained with the text encoder 'clip'.* 'minilm_int8'; give the folder .*--option text_encoder=FOLDER"
+        with pytest.raises(WeightsError, match=says):
             method(tmp_path, "acne").prepare({})
+        with pytest.raises(WeightsError, match=r"'clip', .* of 'clip-[0-9a-f]{12}'; give the folder"):
+            method(tmp_path, "acne", text_encoder=str(CLIP)).prepare({})
+        checkpoint(tmp_path)
+        with pytest.raises(WeightsError, match=r"encoder 'minilm_int8'.*leave out --option text_encoder"):
+            method(tmp_path, "acne", text_encoder=str(CLIP)).prepare({})
+        with pytest.raises(WeightsError, match="none is no folder"):
+            method(tmp_path, "acne", text_encoder=str(tmp_path / "none")).prepare({})
+
+    def test_of_clip(self, tmp_path: Path, perceived: Perceived) -> None:
+        """MiniLM understands what is asked for; the network is told with the vectors that it was trained with."""
+        clip = ClipText(CLIP)
+        model = random_model(config=replace(TINY, text_dim=clip.dimension))
+        save_langbrt(tmp_path / "tiny.safetensors", model, clip.name)
+        own = method(tmp_path, "greasy nose", "zits on the right cheek", text_encoder=str(CLIP))
+        prepared = own.prepare({})
+        assert own.understood(prepared) == ("shine on the nose", "acne on the right cheek")
+        np.testing.assert_allclose(prepared.network.text[0, 0], clip.encode(["shine on the nose"])[0], atol=1e-6)
+        frame, face = still(perceived)
+        assert changed(edited(own, frame, face), frame).max() > 20
 
     def test_nothing_asked_for(self, tmp_path: Path) -> None:
         with pytest.raises(RecipeError, match="nothing was asked for"):

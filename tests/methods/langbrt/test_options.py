@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 
 from faceloom.errors import RecipeError
-from faceloom.methods.langbrt.options import WEIGHT, read_options
+from faceloom.methods.langbrt.options import MINILM, WEIGHT, read_options
 
 
 def test_defaults() -> None:
     options = read_options({})
-    assert options.checkpoint == WEIGHT and options.skin == "auto" and options.grain == 0.7 and options.retouch == ()
+    assert (
+        options.checkpoint == WEIGHT
+        and options.text_encoder == MINILM
+        and options.skin == "auto"
+        and options.grain == 0.7
+        and options.retouch == ()
+    )
 
 
 def test_requests_arrive() -> None:
@@ -23,11 +29,12 @@ def test_requests_arrive() -> None:
     ("values", "says"),
     [
         ({"grian": 1}, "no option 'grian'; did you mean 'grain'"),
-        ({"levels": 1}, "there are: checkpoint, skin, grain, workers"),
+        ({"levels": 1}, "there are: checkpoint, text_encoder, skin, grain, workers"),
         ({"grain": 1.5}, "option grain"),
         ({"skin": "guess"}, "option skin"),
         ({"workers": -1}, "option workers"),
         ({"checkpoint": ""}, "option checkpoint"),
+        ({"text_encoder": ""}, "option text_encoder"),
     ],
 )
 def test_what_is_refused(values: dict[str, Any], says: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.words import BagOfWords
 
 from faceloom.errors import RecipeError
 from faceloom.methods.langbrt.prompts import PREDEFINED, TABLE, Area, Blemish, Prompt, Side
@@ -24,6 +25,13 @@ def test_prompts_once_each_in_order(encoder: MiniLM) -> None:
 def test_all_is_the_table(encoder: MiniLM) -> None:
     asked = read_requests(["all"], encoder)
     assert asked.prompts == TABLE and asked.vectors.shape == (17, 384) and asked.remarks == ()
+
+
+def test_the_network_may_take_vectors_of_another_encoder(encoder: MiniLM) -> None:
+    words = BagOfWords()
+    asked = read_requests(["zits on the nose"], encoder, words)
+    assert asked.names == ("acne on the nose",), "which only MiniLM knows"
+    np.testing.assert_array_equal(asked.vectors, words.encode(["acne on the nose"]))
 
 
 def test_a_side_that_was_never_trained_is_read_without_it(encoder: MiniLM) -> None:

@@ -15,7 +15,7 @@ from faceloom.geometry.masks import smoothstep
 from faceloom.methods.langbrt.checkpoint import load_langbrt
 from faceloom.methods.langbrt.lift import lift
 from faceloom.methods.langbrt.network import Network, Seen
-from faceloom.methods.langbrt.options import Options
+from faceloom.methods.langbrt.options import MINILM, Options
 from faceloom.methods.langbrt.prompts import Prompt, Side
 from faceloom.methods.langbrt.regions import area_masks, side_mask
 from faceloom.methods.langbrt.requests import Asked, read_requests
@@ -26,6 +26,7 @@ from faceloom.methods.memo import FrameMemo, Shots
 from faceloom.methods.multiband import CONFIDENCE
 from faceloom.methods.timing import NetworkCall, stage
 from faceloom.methods.vpartswap.crops import FaceCrop, cut_face
+from faceloom.perceive.clip_text import ClipText
 from faceloom.perceive.text import MiniLM
 from faceloom.types import Box, Face, Frame, Matte, Patch, Points, PromptMap, Window
 from faceloom.weights import Store
@@ -176,17 +177,30 @@ class Prepared:
 
 def prepare(options: Options, store: Store) -> Prepared:
     """Load the networks and understand the requests. Raises ``RecipeError`` and ``WeightsError``."""
-    encoder = MiniLM(store)
-    asked = read_requests(options.retouch, encoder)
+    reader = MiniLM(store)
     named = options.checkpoint in store.records
     loaded = load_langbrt(store.path(options.checkpoint) if named else Path(options.checkpoint).expanduser())
-    if loaded.text_encoder != encoder.name:
-        raise WeightsError(
-            f"{options.checkpoint} was trained with the text encoder '{loaded.text_encoder}'; only '{encoder.name}' is "
-            "built in"
-        )
+    encoder = reader if options.text_encoder == MINILM else ClipText(Path(options.text_encoder).expanduser())
+    _require_same_encoder(options, loaded.text_encoder, encoder.name)
+    asked = read_requests(options.retouch, reader, encoder)
     skin = choose_skin(options.skin, store)
     return Prepared(Network(loaded, asked), asked, skin, options, SideBySide(options.workers))
+
+
+def _require_same_encoder(options: Options, trained: str, given: str) -> None:
+    """Raise ``WeightsError`` that says how to give the text encoder that the weights were trained with."""
+    if trained == given:
+        return
+    how = (
+        "leave out --option text_encoder"
+        if trained == MiniLM.name
+        else f"give the folder of the weights that are '{trained}' (for CLIP: the first digits of their SHA-256) with "
+        "--option text_encoder=FOLDER"
+    )
+    raise WeightsError(
+        f"{options.checkpoint} was trained with the text encoder '{trained}', whose vectors cannot be those of "
+        f"'{given}'; {how}"
+    )
 
 
 def regions(prompts: Sequence[Prompt], landmarks: Points, size: int) -> NDArray[np.float32]:

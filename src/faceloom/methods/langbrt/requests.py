@@ -36,8 +36,17 @@ class Asked:
         return tuple(prompt.text for prompt in self.prompts)
 
 
-def read_requests(requests: Sequence[str], encoder: TextEncoder) -> Asked:
-    """Understand requests. Raises ``RecipeError`` as ``PromptReader.read`` does, or when there are none."""
+def read_requests(requests: Sequence[str], encoder: TextEncoder, network: TextEncoder | None = None) -> Asked:
+    """Understand requests.
+
+    Args:
+        requests: in a person's own words.
+        encoder: by whose vectors they are understood.
+        network: whose vectors the network takes; None for the same.
+
+    Raises:
+        RecipeError: there are none, or one cannot be understood, as ``PromptReader.read`` says.
+    """
     if not requests:
         raise RecipeError(
             "method 'langbrt' retouches, and nothing was asked for: say what is to go, for example "
@@ -47,12 +56,12 @@ def read_requests(requests: Sequence[str], encoder: TextEncoder) -> Asked:
     groups = [reader.read(request) for request in requests]
     prompts = tuple(dict.fromkeys(prompt for group in groups for prompt in group))
     numbers = tuple(tuple(prompts.index(prompt) for prompt in group) for group in groups)
-    asked = ask_for(prompts, encoder)
+    asked = ask_for(prompts, network or encoder)
     return replace(asked, groups=tuple(zip(requests, numbers, strict=True)), remarks=_repetitions(requests, groups))
 
 
 def ask_for(prompts: Sequence[Prompt], encoder: TextEncoder) -> Asked:
-    """Each prompt a request of its own."""
+    """Each prompt a request of its own; the encoder is the one that the network was trained with."""
     known = vocabulary()
     fixed = tuple(PREDEFINED.index(prompt) if prompt in PREDEFINED else None for prompt in prompts)
     # The network was trained on the vocabulary; a side beyond it is kept by the region alone.

@@ -17,13 +17,19 @@ from rich.table import Table
 from faceloom.errors import FaceError, FaceloomError, MediaError, RecipeError
 from faceloom.perceive import Perception, still_weights
 from faceloom.serve import show
-from faceloom.serve.training import conclude, keep_earlier_run
+from faceloom.serve.training import beginning, conclude, keep_earlier_run
 from faceloom.weights import Store
 
 app = typer.Typer(help="Train models on faces of your own, or on generated ones.", no_args_is_help=True)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing while working.")]
 Aligned = Annotated[bool, typer.Option("--aligned", help="Every picture is one aligned face already.")]
+Init = Annotated[
+    Path | None,
+    typer.Option(
+        help="Weights to begin with: a checkpoint, a model.safetensors for use, or one by name (faceloom weights list)."
+    ),
+]
 MODEL = "model.safetensors"
 """Name of the file with the finished model."""
 _LARGEST = 1024
@@ -83,7 +89,7 @@ def diffae(
     recipe: Annotated[Path, typer.Option(help="TOML recipe, such as recipes/diffae_small128.toml.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoint, log and sheets.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from last.ckpt in the output folder.")] = False,
-    init: Annotated[Path | None, typer.Option(help="Checkpoint to begin with.")] = None,
+    init: Init = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Training time in all, resumed runs too.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Pictures to see in all.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
@@ -123,7 +129,7 @@ def diffae(
         PackedFaces(data),
         output,
         resume=resume,
-        init=init,
+        init=beginning(init, quiet),
         device=device,
         tensorboard=tensorboard,
         tell=(lambda line: None) if quiet else show.note,

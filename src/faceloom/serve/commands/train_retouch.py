@@ -16,6 +16,7 @@ from faceloom.serve import show
 from faceloom.serve.commands.train import (
     MODEL,
     Aligned,
+    Init,
     Quiet,
     changes,
     make_folder,
@@ -23,7 +24,7 @@ from faceloom.serve.commands.train import (
     pack_folder,
     progress_bar,
 )
-from faceloom.serve.training import conclude, keep_earlier_run
+from faceloom.serve.training import beginning, conclude, keep_earlier_run
 from faceloom.weights import Store
 
 if TYPE_CHECKING:
@@ -51,8 +52,11 @@ def langbrt(
     limited_data: Annotated[
         bool, typer.Option("--limited-data", help="Train on 1, 5, 10, 20 and 100 % of the faces and compare.")
     ] = False,
+    text_encoder: Annotated[
+        Path | None, typer.Option(help="Folder with CLIP's text tower, instead of MiniLM; see docs/langbrt.md.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from last.ckpt in the output folder.")] = False,
-    init: Annotated[Path | None, typer.Option(help="Checkpoint to begin with.")] = None,
+    init: Init = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Training time in all, resumed runs too.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Pairs to see in all.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
@@ -75,9 +79,10 @@ def langbrt(
         "blemishes": {} if workers is None else {"workers": workers},
     }
     chosen = read_recipe_of(LangBRTRecipe, recipe, wanted)
-    task = _task(chosen, quiet)
+    task = _task(chosen, text_encoder, quiet)
     packed = _packed(data, after, chosen, output, aligned=aligned, device=device, quiet=quiet)
-    how = {"resume": resume, "init": init, "device": device, "tensorboard": tensorboard, "quiet": quiet}
+    begin = beginning(init, quiet)
+    how = {"resume": resume, "init": begin, "device": device, "tensorboard": tensorboard, "quiet": quiet}
     if not limited_data:
         _run(task, chosen, packed, output, **how)
         return
@@ -139,15 +144,18 @@ def blemishes(
     show.out.print(f"{sheet}: {len(faces)} faces, painted")
 
 
-def _task(recipe: LangBRTRecipe, quiet: bool) -> LangBRTTask:
+def _task(recipe: LangBRTRecipe, folder: Path | None, quiet: bool) -> LangBRTTask:
+    """``folder`` is that of the text encoder, None for MiniLM."""
+    from faceloom.perceive.clip_text import ClipText
     from faceloom.perceive.text import MiniLM
     from faceloom.train.langbrt import LangBRTTask
     from faceloom.train.langbrt_weights import TRUNK, perceptual_trunk
 
     store = Store()
     with_trunk = recipe.retouch.perceptual != "none" and recipe.retouch.beta > 0
-    show.fetch(store, [*MiniLM.weights, *([TRUNK] if with_trunk else [])], quiet)
-    return LangBRTTask(recipe, MiniLM(store), perceptual_trunk(store) if with_trunk else None)
+    show.fetch(store, [*(MiniLM.weights if folder is None else ()), *([TRUNK] if with_trunk else [])], quiet)
+    encoder = MiniLM(store) if folder is None else ClipText(folder)
+    return LangBRTTask(recipe, encoder, perceptual_trunk(store) if with_trunk else None)
 
 
 def _packed(

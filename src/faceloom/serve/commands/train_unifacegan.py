@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from faceloom.serve import show
-from faceloom.serve.commands.train import MODEL, Quiet, changes, need_torch, progress_bar
-from faceloom.serve.training import conclude, keep_earlier_run
+from faceloom.serve.commands.train import MODEL, Init, Quiet, changes, need_torch, progress_bar
+from faceloom.serve.training import beginning, conclude, keep_earlier_run
 from faceloom.weights import Store
 
 
@@ -43,7 +43,7 @@ def unifacegan(
     recipe: Annotated[Path, typer.Option(help="TOML recipe, such as recipes/unifacegan_small.toml.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoint, log and sheets.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from last.ckpt in the output folder.")] = False,
-    init: Annotated[Path | None, typer.Option(help="Checkpoint to begin with.")] = None,
+    init: Init = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Training time in all, resumed runs too.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Episodes to see in all.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
@@ -80,7 +80,7 @@ def unifacegan(
         clips,
         output,
         resume=resume,
-        init=init,
+        init=beginning(init, quiet),
         device=device,
         tensorboard=tensorboard,
         tell=(lambda line: None) if quiet else show.note,

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from faceloom.errors import RecipeError
+from faceloom.methods.unifacegan.checkpoint import load_model
 from faceloom.nets.unifacegan import UniFaceGANConfig
+from faceloom.train.checkpoint import require_same_options
 from faceloom.train.draws import Draws
 from faceloom.train.recipe import LossSection
 from faceloom.train.sheets import page
@@ -19,6 +21,8 @@ from faceloom.train.unifacegan.identity import load_embedder
 from faceloom.train.unifacegan.objective import Game, GameObjective, generate
 from faceloom.train.unifacegan.recipe import UniFaceGANRecipe
 from faceloom.types import Image
+
+_DISCRIMINATORS = ("discriminator_widths", "scales")
 
 
 class UniFaceGANTask:
@@ -50,6 +54,13 @@ class UniFaceGANTask:
     def network(self) -> Game:
         """Fresh weights, from torch's generator."""
         return Game(self.config)
+
+    def finished(self, path: Path) -> Mapping[str, Tensor]:
+        """The weights of an exported embedder and generator; discriminators are not in such a file."""
+        loaded = load_model(path).model
+        sizes = {name: value for name, value in loaded.config.options().items() if name not in _DISCRIMINATORS}
+        require_same_options(path, sizes, self.options)
+        return {f"model.{name}": value for name, value in loaded.state_dict().items()}
 
     def objective(self, network: nn.Module) -> GameObjective:
         """The losses of both sides around a network."""
