@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,8 @@ from faceloom.evaluate.metrics.pose import expression_error, morphable_expressio
 from faceloom.evaluate.metrics.temporal import temporal_error
 from faceloom.geometry.mesh_flow import mesh_flow
 from faceloom.media import read_image, write_image
+from faceloom.methods.unifacegan.anchors import find_anchors
+from faceloom.methods.unifacegan.head_motion import cameras_of_head
 from faceloom.perceive import FaceEmbedder, Perception, perceive_image
 from faceloom.perceive.morphable import (
     MorphableModel,
@@ -53,7 +55,9 @@ class Swap:
     pose, pose_source                degrees from the target: the result's, and the reference's own.
     expression, expression_source    3DMM expression, in deviations, in the same way.
     blendshapes, blendshapes_source  52 blendshapes.
-    e_tmp_ratio    E_tmp (equation 17 of UniFaceGAN) over the target's own.
+    e_tmp_ratio    E_tmp (equation 17 of UniFaceGAN) over the target's own, with faces fitted frame by frame.
+    e_tmp_head_ratio  the same with cameras that move as the head: fitted ones jump by pixels when lids shut, and E_tmp
+                   counts that the more the darker the brows are.
     """
 
     identity_before: float
@@ -66,6 +70,7 @@ class Swap:
     blendshapes: float
     blendshapes_source: float
     e_tmp_ratio: float
+    e_tmp_head_ratio: float
 
 
 class Judge:
@@ -101,13 +106,24 @@ class Judge:
                     expression_error(face, reference.face),
                 )
             )
-        return Swap(*(float(mean) for mean in np.mean(rows, axis=0)), self._flicker(target, made))
+        fitted = self._fit(target)
+        ratios = [self._flicker(target, made, motion) for motion in (fitted, self._with_the_head(fitted, target))]
+        return Swap(*(float(mean) for mean in np.mean(rows, axis=0)), *ratios)
 
     def _expression(self, image: Image, face: Face) -> np.ndarray:
         return self._regressor.from_landmarks(image, face.landmarks).expression
 
-    def _flicker(self, target: Footage, made: Sequence[Image]) -> float:
-        motion, pairs = self._fit(target), []
+    def _with_the_head(self, motion: MotionTemplate, target: Footage) -> MotionTemplate:
+        first = int(np.flatnonzero(motion.present)[0])
+        face, placed = motion.parameters(first), [f and f.landmarks.astype(np.float64) for f in target.steady]
+        anchors = find_anchors(self._model, face, placed[first], self._regressor.expression_deviation)
+        depth = anchors.depth_of(self._model.vertices(face), placed[first])
+        moved = cameras_of_head(face.camera.astype(np.float64), depth, placed)
+        pairs = zip(moved, motion.cameras, strict=True)
+        return replace(motion, cameras=np.stack([own if new is None else new for new, own in pairs]))
+
+    def _flicker(self, target: Footage, made: Sequence[Image], motion: MotionTemplate) -> float:
+        pairs = []
         for i in range(0, len(made) - 1, 2):
             a, b = motion.parameters(i), motion.parameters(i + 1)
             if a is None or b is None:

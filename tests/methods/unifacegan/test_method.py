@@ -17,10 +17,15 @@ from faceloom.compose import paste
 from faceloom.errors import FaceError, RecipeError
 from faceloom.evaluate.motion import eyes_openness
 from faceloom.geometry import masks
+from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale, mouth_openness
 from faceloom.methods.contract import choose
+from faceloom.methods.unifacegan.anchors import CONTROLS
+from faceloom.methods.unifacegan.fitting import FaceFitter
 from faceloom.methods.unifacegan.gaze import look_of
+from faceloom.methods.unifacegan.identity import read_identity
 from faceloom.methods.unifacegan.method import UniFaceGAN
+from faceloom.methods.unifacegan.swap import Place, place_surface
 from faceloom.perceive.identity import FaceEmbedder
 from faceloom.run.performance import ClipPerformance
 from faceloom.types import Attribute, Face, Frame, Image, Part, Patch, Source
@@ -207,3 +212,18 @@ def test_it_is_imported_without_torch_and_numba() -> None:
     code = "import sys, faceloom.methods.unifacegan.method; print({'torch', 'numba'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path("/"))
     assert done.stdout.strip() == "set()"
+
+
+def test_lids_that_shut_do_not_take_the_nose_along(perceived: Perceived, fitter: FaceFitter) -> None:
+    source, target = perceived.source(A), perceived.source(B)
+    worn, landmarks = read_identity(source, fitter), target.face.landmarks.astype(np.float64)
+    motion = fitter.fit(target.image, landmarks)
+    shut = landmarks.copy()
+    for upper, lower in ((t.LEFT_UPPER_LID, t.LEFT_LOWER_LID), (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)):
+        shut[list(upper)] = landmarks[list(lower)]
+    no_brows = np.zeros((len(CONTROLS), 2))
+    noses = []
+    for points in (landmarks, shut):
+        place = Place(points, motion, None, [], None, None, no_brows)  # type: ignore[arg-type]
+        noses.append(place_surface(place, worn, fitter.model, 0.6)[1][[1, 4, 98, 327], :2])
+    np.testing.assert_allclose(noses[0], noses[1], atol=1e-9)

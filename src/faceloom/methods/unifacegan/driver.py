@@ -21,6 +21,7 @@ from faceloom.methods.unifacegan.fitting import FaceFitter
 from faceloom.methods.unifacegan.gaze import EYES, look_of, looks_of
 from faceloom.methods.unifacegan.head_motion import cameras_of_head
 from faceloom.methods.unifacegan.skin import SKIN
+from faceloom.methods.unifacegan.skin_motion import SkinMotion
 from faceloom.perceive.morphable import (
     MorphableModel,
     MorphableParameters,
@@ -28,6 +29,7 @@ from faceloom.perceive.morphable import (
     RecordedMotion,
     smooth_motion,
 )
+from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Box, Crop, Face, Glimpse, Image, Performance, Source
 
 _OPEN_EYE = 0.27
@@ -153,11 +155,14 @@ def read_driver(source: Source, fitter: FaceFitter) -> Driver:
 def record_motion(performance: Performance, fitter: FaceFitter) -> tuple[MotionTemplate, float]:
     """What a face does through a clip, without jitter and with its landmarks; and the ``brightness`` of its skin.
 
-    Sizes of the clip are not known here, and given as 1. Cameras move as the head, see ``head_motion``.
+    Sizes of the clip are not known here, and given as 1. Landmarks move as the skin does (``skin_motion``), cameras as
+    the head (``head_motion``).
     """
     found: list[MorphableParameters | None] = []
     faces: list[Face | None] = []
     bright: list[float] = []
+    skin: SkinMotion | None = None
+    off = np.zeros((len(performance.times), 478, 2))
     for index in range(len(performance.times)):
         glimpse = performance.glimpse(index)
         if glimpse is None:
@@ -165,12 +170,15 @@ def record_motion(performance: Performance, fitter: FaceFitter) -> tuple[MotionT
             faces.append(None)
             continue
         landmarks = glimpse.face.landmarks.astype(np.float64)
+        skin = skin or SkinMotion(glimpse.image, landmarks)
+        off[index] = skin.correction(glimpse.image, landmarks) @ invert(glimpse.crop.matrix)[:, :2].T
         found.append(_uncropped(fitter.fit(glimpse.image, landmarks), glimpse.crop))
         faces.append(replace(glimpse.face, landmarks=_placed(glimpse).astype(np.float32)))
         if index % _EVERY == 0 or not bright:
             bright.append(brightness(glimpse.image, landmarks))
     placed = [None if face is None else face.landmarks for face in steady_irises(faces)]
     motion = smooth_motion(MotionTemplate.of(found, performance.times, 1, 1, placed))
+    motion = _moving_as_the_skin(motion, off)
     return _moving_as_the_head(motion, fitter), float(np.median(bright))
 
 
@@ -191,6 +199,15 @@ def _drive_of_motion(
     looks = looks_of(placed)
     begin = Beginning(beginning.camera, anchors.centre(fitter.model.neutral(beginning.shape)), looks[first])
     return ClipDriver(fitter.model, begin, anchors, motion, whole, looks, performance, bright)
+
+
+def _moving_as_the_skin(motion: MotionTemplate, off: NDArray[np.float64]) -> MotionTemplate:
+    """``motion`` with its landmarks moved by ``off`` (T, 478, 2) pixels, without jitter."""
+    assert motion.landmarks is not None
+    smooth = smooth_parameters(off.reshape(len(off), -1), motion.present, radius=2, sigma=1.0)
+    landmarks = motion.landmarks.copy()
+    landmarks[..., :2] += smooth.reshape(off.shape)
+    return replace(motion, landmarks=landmarks)
 
 
 def _moving_as_the_head(motion: MotionTemplate, fitter: FaceFitter) -> MotionTemplate:

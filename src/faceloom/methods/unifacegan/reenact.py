@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.geometry import masks
+from faceloom.geometry.fill import fill
+from faceloom.geometry.glasses import bridge_contrast
 from faceloom.geometry.mesh_texture import MeshTexture, take_texture
-from faceloom.geometry.partcover import face_scale
+from faceloom.geometry.partcover import cover_outline, face_scale
 from faceloom.geometry.partmaps import eye_opening_matte
 from faceloom.geometry.rasteriser import Raster, rasterise, soft_matte
 from faceloom.methods.unifacegan.gaze import EYES
 from faceloom.methods.unifacegan.goal import Goal
+from faceloom.methods.unifacegan.lids import shut_lid
 from faceloom.methods.unifacegan.mouth import between_the_lips, closes, mouth, without_teeth
 from faceloom.methods.unifacegan.move import eyeball, identity_field, look_up, motion_around, reach
 from faceloom.perceive.morphable import MorphableModel
@@ -20,9 +23,15 @@ from faceloom.types import Box, FloatImage, Image, Matte, Part
 
 _RIM = 0.15
 """Distances between the eyes over which the motion of the drawn face passes into that around it."""
+GLASSES = (0.08, 0.12)
+"""Contrasts across the bridge of the nose without glasses, and with them."""
+_NOSE_FOOT = (4, 45, 220, 115, 48, 64, 98, 97, 2, 326, 327, 294, 278, 344, 440, 275)
+"""Around the tip, the wings and the openings of the nose."""
 _SAME = 0.25
 """Pixels that a surface may have moved to count as where it was."""
 _TRUSTED = 0.35
+_THIN = (0.75, 0.4)
+"""Pixels of the frame for one of the result above which a surface shows its own side, and below which the other one."""
 
 
 def head_box(goal: Goal, width: int, height: int, turned: bool) -> Box:
@@ -67,6 +76,7 @@ def reenact(
     if opposite is not None and float(side.min()) < 0.99:
         picture += (1 - side)[..., None] * (look_up(frame, opposite) - picture)
     changed = 1 - side
+    glasses = float(masks.smoothstep(bridge_contrast(image, goal.seen), *GLASSES))
     near = _part_box(Part.MOUTH, goal, box)
     if near.area:
         inside = near.relative_to(box).slices
@@ -77,9 +87,16 @@ def reenact(
         near = _part_box(part, goal, box)
         if near.area:
             inside = near.relative_to(box).slices
-            ball = look_up(frame, eyeball(part, goal, goal.irises[eye], near))
             opening = eye_opening_matte(part, goal.landmarks, near)
+            lid = shut_lid(part, frame, goal.seen, goal.landmarks, near, glasses)
+            if lid is not None:
+                picture[inside] = lid.over(picture[inside])
+                opening *= 1 - np.float32(lid.hidden)
+                np.maximum(changed[inside], np.maximum(lid.cover, 1 - lid.light), out=changed[inside])
+            ball = look_up(frame, eyeball(part, goal, goal.irises[eye], near))
             picture[inside] += opening[..., None] * (ball - picture[inside])
+            if lid is not None:
+                picture[inside] *= lid.light[..., None]
             if goal.irises[eye].any():
                 np.maximum(changed[inside], opening, out=changed[inside])
     plain = identity_field(box)
@@ -89,8 +106,11 @@ def reenact(
 
 def _part_box(part: Part, goal: Goal, box: Box) -> Box:
     """The pixels of ``box`` on and around a part of the driven face; may be empty."""
-    margin = int(0.1 * _scale(goal)) + 2
-    around = Box.around(masks.outline(part, goal.landmarks)).pad(margin)
+    if part == Part.MOUTH:
+        around = Box.around(masks.outline(part, goal.landmarks)).pad(int(0.1 * _scale(goal)) + 2)
+    else:
+        # As far as a lid that comes down covers.
+        around = Box.around(cover_outline(part, goal.landmarks)).pad(int(0.2 * _scale(goal)) + 2)
     return Box(
         max(box.left, around.left),
         max(box.top, around.top),
@@ -111,7 +131,7 @@ def _face_map(
         # Towards the outline the own side is right even where it is seen at a grazing angle: hair begins there.
         oval = masks.offset_outline(masks.outline(masks.Region.FACE_OVAL, goal.landmarks), -0.1 * _scale(goal))
         inner = masks.blur(masks.polygon_mask(oval, box), 0.06 * _scale(goal))
-        side = 1 - (1 - fields[..., 4]) * inner * seen
+        side = 1 - (1 - fields[..., 4]) * inner * seen * _drawn_out(own)
         known = seen * (fields[..., 5] > _TRUSTED)
     else:
         own = np.ascontiguousarray(raster.interpolate(goal.surface[:, :2]))
@@ -119,11 +139,28 @@ def _face_map(
     # The mesh ends in the hair; what it says along its rim is the least certain.
     known = cv2.erode(known, np.ones((3, 3), np.uint8))
     motion = (own - plain) * known[..., None]
+    if texture is not None:
+        # Under the nose hardly anything was seen; it moves as what is around it.
+        inside = Box.around(goal.landmarks[list(_NOSE_FOOT), :2]).pad(int(0.1 * _scale(goal)) + 2).relative_to(box)
+        inside = inside.clip(box.width, box.height)
+        if inside.area:
+            motion[inside.slices] = fill(motion[inside.slices], known[inside.slices]) * seen[inside.slices][..., None]
+            np.maximum(known[inside.slices], seen[inside.slices], out=known[inside.slices])
     around = motion_around(goal, known, box, shape, texture is not None)
     # Gradual along the rim, or hair tears there; not along the lips, whose edges lie where the mesh says.
     lips = masks.polygon_mask(masks.outline(Part.MOUTH, goal.landmarks), box)
     soft = soft_matte(np.maximum(known, lips), _RIM * _scale(goal)) * known
     return plain + around + soft[..., None] * (motion - around), side, opposite
+
+
+def _drawn_out(own: NDArray[np.float32]) -> Matte:
+    """(h, w) how much ``own`` (h, w, 2) draws the picture out, 0 where it hardly does: what is seen at a grazing angle
+    is right as long as it stays so."""
+    (xx, xy), (yx, yy) = (
+        cv2.split(cv2.Sobel(own, cv2.CV_32F, *along, ksize=3, scale=1 / 8)) for along in ((1, 0), (0, 1))
+    )
+    area = masks.blur(np.minimum(np.abs(xx * yy - xy * yx), 1), 1.5)
+    return masks.smoothstep(area, *_THIN)
 
 
 def _scale(goal: Goal) -> float:

@@ -17,7 +17,7 @@ from faceloom.geometry.rasteriser import rasterise, soft_matte
 from faceloom.geometry.sharpness import soften
 from faceloom.geometry.similarity import fit_similarity
 from faceloom.methods.occlusion import cover_matte
-from faceloom.methods.unifacegan.anchors import BROWS, CONTROLS, LIDS
+from faceloom.methods.unifacegan.anchors import BROWS, CONTROLS
 from faceloom.methods.unifacegan.identity import Identity
 from faceloom.methods.unifacegan.light import FaceLight, apply_field, light_field
 from faceloom.methods.unifacegan.options import Options
@@ -46,7 +46,8 @@ _BROW_SHARE = 0.75
 _EYE_LIGHT = 0.5
 """How far the light on the skin goes over the whites of the eyes, which shine whatever the skin does."""
 _FREEDOM = np.array([next((share for group, share in _FREE.items() if i in group), 0.0) for i in CONTROLS])
-_STEADY = np.array([i in (*t.RIGID_POINTS, *LIDS) for i in CONTROLS])
+_STEADY = np.array([i in (*t.RIGID_POINTS, *t.LEFT_LOWER_LID, *t.RIGHT_LOWER_LID) for i in CONTROLS])
+"""What shows where the skull is; upper lids would take the head along as they shut."""
 
 
 @dataclass(frozen=True, eq=False)
