@@ -128,3 +128,57 @@ def test_flattened_shading_is_a_power_of_luminance() -> None:
     flat = colour.flatten_shading(image, 0.4, 0.5, shadows)[0, :, 0]
     # 0.4 * 2 ** 0.5 and 0.4 * 0.25 ** 0.5; hair, which is no shadow, stays.
     np.testing.assert_allclose(flat, [0.4, 0.4 * 2**0.5, 0.2, 0.1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 30])
+def test_column_medians_are_those_of_numpy(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=(count, 3))
+    np.testing.assert_array_equal(colour.column_medians(values), np.median(values, axis=0))
+
+
+def test_a_mix_takes_each_pixel_by_its_share() -> None:
+    rng = np.random.default_rng(0)
+    below, above = rng.random((2, 5, 4, 3), np.float32)
+    share = rng.random((5, 4), np.float32)
+    share[0], share[1] = 0, 1
+    mixed = colour.mix(below, above, share)
+    np.testing.assert_allclose(mixed, below + share[..., None] * (above - below), atol=1e-6)
+    np.testing.assert_array_equal(mixed[0], below[0])
+
+
+def test_the_colour_of_features_has_them() -> None:
+    colours = np.array([[0.7, 0.5, 0.4], [0.1, 0.3, 0.05], [0.0, 0.0, 0.0]])
+    found = [colour.colour_of(features.astype(np.float64)) for features in colour.skin_features(colours)]
+    np.testing.assert_allclose(found, colours, atol=1e-6)
+
+
+def test_a_lit_colour_is_what_the_gain_makes_of_a_picture() -> None:
+    gain = np.array([[0.4, -0.2, 0.1], [0.3, 0.2, 0.1], [0.0, 0.1, 0.2]])
+    one, zero = np.array([0.6, 0.4, 0.3]), np.zeros((1, 1), np.float32)
+    applied = colour.apply_gain(one.astype(np.float32)[None, None], gain, zero, zero)[0, 0]
+    np.testing.assert_allclose(colour.lit_colour(one, gain), applied, atol=1e-6)
+
+
+class TestReshade:
+    DARK, LIGHT = np.array([0.35, 0.2, 0.13]), np.array([0.75, 0.56, 0.5])
+
+    def shaded(self, colours: np.ndarray, contrast: float = 1.0) -> np.ndarray:
+        return colour.reshade(colours[None].astype(np.float32), self.DARK, self.LIGHT, contrast)[0].astype(np.float64)
+
+    def test_skin_becomes_the_other_skin(self) -> None:
+        np.testing.assert_allclose(self.shaded(self.DARK[None])[0], self.LIGHT, atol=1e-3)
+
+    def test_shadows_have_the_tint_of_the_other_skin(self) -> None:
+        orange = np.array([[0.2, 0.08, 0.03]])
+        np.testing.assert_allclose(self.shaded(orange)[0] / self.shaded(orange)[0, 0], self.LIGHT / self.LIGHT[0])
+
+    def test_sheen_does_not_glare(self) -> None:
+        ramp = self.DARK + np.linspace(0, 0.6, 20)[:, None]
+        bright = self.shaded(ramp)
+        assert (np.diff(bright, axis=0) > 0).all() and bright.max() < 0.98
+        assert (bright[-1] / bright[-1, 0] > self.LIGHT / self.LIGHT[0])[1:].all(), "sheen is the light's colour"
+
+    def test_less_contrast_is_nearer_to_even_skin(self) -> None:
+        colours = np.array([0.4, 0.7, 1.2, 2.0])[:, None] * self.DARK
+        strong, weak = (np.abs(self.shaded(colours, contrast) - self.LIGHT) for contrast in (1.0, 0.4))
+        assert (weak < 0.8 * strong).all()

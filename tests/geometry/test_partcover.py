@@ -11,8 +11,10 @@ from faceloom.geometry.partcover import (
     core_matte,
     cover_outline,
     eye_openness,
+    eye_opennesses,
     face_scale,
     mouth_openness,
+    part_and_core_mattes,
     part_box,
     part_matte,
     visibility,
@@ -182,3 +184,21 @@ def test_a_mouth_pressed_shut_has_no_opening(landmarks) -> None:
     middle = (points[list(t.UPPER_LIP_INNER)] + points[list(t.LOWER_LIP_INNER)]) / 2
     points[list(t.UPPER_LIP_INNER)] = points[list(t.LOWER_LIP_INNER)] = middle
     assert mouth_openness(points) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("part", list(Part))
+@pytest.mark.parametrize("scale", [1.0, 0.4])
+def test_matte_and_core_together_are_those_alone(part: Part, scale: float, landmarks) -> None:
+    face, other = landmarks[1] * scale, landmarks[2]
+    box = part_box(part, face, 512, 512)
+    matte, core = part_and_core_mattes(part, face, other, box)
+    np.testing.assert_allclose(matte, part_matte(part, face, other, box), atol=1e-6)
+    np.testing.assert_allclose(core, core_matte(part, face, box), atol=1e-6)
+
+
+@pytest.mark.parametrize("part", [Part.LEFT_EYE, Part.RIGHT_EYE])
+def test_the_openness_of_many_faces_at_once(part: Part, landmarks) -> None:
+    faces = np.stack([landmarks[1], landmarks[1] * (1.0, 0.5, 1.0), landmarks[2]])
+    found = eye_opennesses(part, faces)
+    np.testing.assert_allclose(found, [eye_openness(part, face) for face in faces])
+    assert 0.45 * found[0] < found[1] < 0.65 * found[0]

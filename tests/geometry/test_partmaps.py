@@ -10,7 +10,14 @@ from faceloom.errors import GeometryError
 from faceloom.geometry import masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import eye_openness, face_scale, part_box, part_matte
-from faceloom.geometry.partmaps import Layer, eye_opening_matte, mouth_opening_matte, part_layers
+from faceloom.geometry.partmaps import (
+    Layer,
+    eye_opening_matte,
+    eye_trust,
+    eye_trusts,
+    mouth_opening_matte,
+    part_layers,
+)
 from faceloom.types import Box, Part
 
 PAIRS = list(itertools.permutations((1, 2, 3, 4), 2))
@@ -267,3 +274,11 @@ def test_faces_far_outside_and_boxes_of_no_pixels_are_no_error(part: Part, landm
         assert layer.where.shape == (0, 0, 2) and layer.matte.shape == (0, 0)
     for layer in part_layers(part, landmarks[1] + (5000, 0, 0), landmarks[2], Box(0, 0, 20, 10)):
         assert layer.where.shape == (10, 20, 2) and np.isfinite(layer.where).all()
+
+
+@pytest.mark.parametrize("part", EYES)
+def test_the_trusts_of_many_faces_at_once(part: Part, landmarks) -> None:
+    faces = [landmarks[1], with_shut_eyes(landmarks[1], 0.7), landmarks[2]]
+    found = eye_trusts(part, np.stack(faces), landmarks[4])
+    assert found == [eye_trust(part, face, landmarks[4]) for face in faces]
+    assert found[0].lid > found[1].lid and found[0].ball > found[1].ball

@@ -93,7 +93,7 @@ def polygon_masks(polygons: Sequence[Points], box: Box) -> list[Matte]:
     """``polygon_mask`` of several polygons over one box, in little more time than one.
 
     Source: signed-area accumulation, as font rasterisers do: cut every edge at the borders of the pixels, add each
-    piece's height at its pixel (the share to its right there, the rest one further), and sum along the rows.
+    piece's height at its pixel (the share to its right there, the rest one further), and sum from left to right.
     """
     mattes = [np.zeros((box.height, box.width), np.float32) for _ in polygons]
     filled = [k for k, points in enumerate(polygons) if len(points) >= 3]
@@ -110,34 +110,51 @@ def polygon_masks(polygons: Sequence[Points], box: Box) -> list[Matte]:
     run = a[following] - a
     edge, start, end = _pieces(a, run, box)
     middle = a[edge] + (0.5 * (start + end))[:, None] * run[edge]
-    row, x, rise = np.floor(middle[:, 1]), np.maximum(middle[:, 0], 0), (end - start) * run[edge, 1]
-    inside = (row >= 0) & (row < box.height) & (x < box.width)
+    row, x, rise = np.floor(middle[:, 1]), np.clip(middle[:, 0], 0, box.width), (end - start) * run[edge, 1]
+    inside = (row >= 0) & (row < box.height)
     row, x, rise, edge = row[inside].astype(np.intp), x[inside], rise[inside], edge[inside]
-    # The rows that each polygon reaches, one polygon below the other, are one picture to sum up.
+    # The rows that each polygon reaches, one polygon below the other, are one picture. What lies to its right counts
+    # in a column of its own, so that every row sums to 0 and the next one begins with nothing.
     top, bottom = _rows_reached(a[:, 1], ends - counts, box.height)
-    below = np.cumsum(bottom - top)
-    column, stride = x.astype(np.intp), box.width + 1
+    below, stride = np.cumsum(bottom - top), box.width + 1
+    column = x.astype(np.intp)
     beyond = rise * (x - column)
     at = (np.repeat(below - bottom, counts)[edge] + row) * stride + column
-    steps = np.bincount(
-        np.concatenate([at, at + 1]), np.concatenate([rise - beyond, beyond]), minlength=int(below[-1]) * stride
+    share = _running_sums(
+        np.concatenate([at, at + 1]), np.concatenate([rise - beyond, beyond]), int(below[-1]) * stride
     )
-    share = np.abs(np.cumsum(steps.reshape(-1, stride)[:, :-1], axis=1))
-    # What rounding leaves of sums that cancel must not count as covered.
-    share *= share > 1e-9
-    np.minimum(share, 1, out=share)
+    rows = share.reshape(-1, stride)[:, :-1]
     for k, first, last, stop in zip(filled, top.tolist(), bottom.tolist(), below.tolist(), strict=True):
-        mattes[k][first:last] = share[stop - (last - first) : stop]
+        mattes[k][first:last] = rows[stop - (last - first) : stop]
     return mattes
+
+
+def _running_sums(at: NDArray[np.intp], steps: NDArray[np.float64], size: int) -> NDArray[np.float32]:
+    """Absolute sums of all ``steps`` that lie at or before each of ``size`` places, at most 1.
+
+    There are few steps and many places, so the sums between two steps are copied rather than added up.
+    """
+    order = np.argsort(at, kind="stable")
+    borders = np.concatenate([[0], at[order], [size]])
+    sums = np.abs(np.cumsum(steps[order]))
+    # What rounding leaves of sums that cancel must not count as covered.
+    sums[sums < 1e-9] = 0
+    values = np.concatenate([[0.0], np.minimum(sums, 1)]).astype(np.float32)
+    return np.repeat(values, borders[1:] - borders[:-1])
 
 
 def line_mask(points: Points, width: float, box: Box) -> Matte:
     """A polyline of the given width (pixels) over ``box``: (height, width) float32 in [0, 1], antialiased."""
+    return polygon_mask(line_outline(points, width), box)
+
+
+def line_outline(points: Points, width: float) -> NDArray[np.float64]:
+    """(2 K, 2) polygon of a polyline (K, 2+) of the given width."""
     p = np.asarray(points, np.float64)[:, :2]
     tangent = np.gradient(p, axis=0)
     normal = np.column_stack([-tangent[:, 1], tangent[:, 0]])
     normal = normal / np.maximum(np.hypot(normal[:, 0], normal[:, 1]), 1e-9)[:, None]
-    return polygon_mask(np.vstack([p + normal * width / 2, (p - normal * width / 2)[::-1]]), box)
+    return np.vstack([p + normal * width / 2, (p - normal * width / 2)[::-1]])
 
 
 def offset_outline(points: Points, distance: float) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from faceloom.errors import GeometryError
 from faceloom.geometry import masks
 from faceloom.geometry import topology as t
-from faceloom.geometry.partcover import eye_openness, face_scale
-from faceloom.geometry.similarity import fit_similarity, transform
+from faceloom.geometry.partcover import eye_opennesses, face_scale
+from faceloom.geometry.similarity import fit_similarity, invert, transform
 from faceloom.geometry.tps import ThinPlateSpline, field_step
 from faceloom.geometry.warp import affine_field
 from faceloom.types import Box, Matrix, Matte, Part, Points
@@ -107,10 +107,9 @@ def mouth_opening_matte(landmarks: Points, box: Box) -> Matte:
     """
     scale = face_scale(landmarks)
     inner = masks.outline(masks.Region.INNER_MOUTH, landmarks)
-    opening = masks.polygon_mask(masks.offset_outline(inner, 0.006 * scale), box)
     line = 0.5 * (landmarks[list(t.UPPER_LIP_INNER), :2] + landmarks[list(t.LOWER_LIP_INNER), :2])
-    opening = np.maximum(opening, masks.line_mask(line, 0.033 * scale, box))
-    return masks.blur(opening, 0.010 * scale)
+    outlines = masks.offset_outline(inner, 0.006 * scale), masks.line_outline(line, 0.033 * scale)
+    return masks.blur(np.maximum(*masks.polygon_masks(outlines, box)), 0.010 * scale)
 
 
 def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: EyeTrust | None = None) -> list[Layer]:
@@ -120,26 +119,30 @@ def eye_layers(part: Part, target: Points, reference: Points, box: Box, trust: E
     upper_line, lower_line = (t.LEFT_UPPER_LID, t.LEFT_LOWER_LID) if left else (t.RIGHT_UPPER_LID, t.RIGHT_LOWER_LID)
     lower_share = _share_of_lower(target, upper_line, lower_line, box)
     lids = _join(_lid_controls(left, True), _lid_controls(left, False), target, reference, lower_share, box)
-    ball = affine_field(_iris_similarity(part, target, reference), box)
-    opening, seen, upper_lid = _eye_mattes(part, target, reference, box)
+    to_ball = _iris_similarity(part, target, reference)
+    opening, seen, upper_lid = _eye_mattes(part, target, reference, to_ball, box)
     return [
-        Layer(ball, np.float32(trust.ball) * opening * seen, skin=False),
+        Layer(affine_field(to_ball, box), np.float32(trust.ball) * opening * seen, skin=False),
         Layer(lids, (1 - opening) * (1 - np.float32(1 - trust.lid) * upper_lid)),
     ]
 
 
 def eyeball_layer(part: Part, target: Points, reference: Points, box: Box, trust: EyeTrust) -> Layer:
     """The eyeball of ``eye_layers`` alone, between the target's lids."""
-    opening, seen, _ = _eye_mattes(part, target, reference, box)
-    where = affine_field(_iris_similarity(part, target, reference), box)
-    return Layer(where, np.float32(trust.ball) * opening * seen, skin=False)
+    to_ball = _iris_similarity(part, target, reference)
+    opening, seen, _ = _eye_mattes(part, target, reference, to_ball, box)
+    return Layer(affine_field(to_ball, box), np.float32(trust.ball) * opening * seen, skin=False)
 
 
-def _eye_mattes(part: Part, target: Points, reference: Points, box: Box) -> tuple[Matte, Matte, Matte]:
-    """The opening between the lids, where the reference's eyeball can be seen, and the upper lid, all over ``box``."""
+def _eye_mattes(part: Part, target: Points, reference: Points, to_ball: Matrix, box: Box) -> tuple[Matte, Matte, Matte]:
+    """The opening between the lids, where the reference's eyeball can be seen, and the upper lid, all over ``box``.
+
+    ``to_ball`` is the similarity that places the eyeball, from the frame to the reference.
+    """
     scale = face_scale(target)
     mattes = masks.polygon_masks(
-        [_opening(part, target), _inside_reference_lids(part, target, reference), _upper_lid(part, target)], box
+        [_opening(part, target), _inside_reference_lids(part, target, reference, to_ball), _upper_lid(part, target)],
+        box,
     )
     opening, seen, upper_lid = (
         masks.blur(m, soft * scale) for m, soft in zip(mattes, (0.008, 0.010, 0.015), strict=True)
@@ -149,11 +152,19 @@ def _eye_mattes(part: Part, target: Points, reference: Points, box: Box) -> tupl
 
 def eye_trust(part: Part, target: Points, reference: Points) -> EyeTrust:
     """How far the eye of one picture can show that of another; ``part`` is an eye."""
+    return eye_trusts(part, np.asarray(target)[None], reference)[0]
+
+
+def eye_trusts(part: Part, targets: Points, reference: Points) -> list[EyeTrust]:
+    """``eye_trust`` for many pictures at once, with landmarks ``targets`` (T, 478, 3)."""
     left = part == Part.LEFT_EYE
     lid, skin = (t.LEFT_UPPER_LID, t.LEFT_UPPER_LID_SKIN) if left else (t.RIGHT_UPPER_LID, t.RIGHT_UPPER_LID_SKIN)
-    stretch = _strip_height(target, lid, skin) / max(_strip_height(reference, lid, skin), 0.01)
-    openness = min(eye_openness(part, target), eye_openness(part, reference))
-    return EyeTrust(float(masks.smoothstep(stretch, 1.7, 1.1)), float(masks.smoothstep(openness, 0.08, 0.17)))
+    own = np.asarray(reference)[None]
+    stretch = _strip_heights(targets, lid, skin) / np.maximum(_strip_heights(own, lid, skin), 0.01)
+    openness = np.minimum(eye_opennesses(part, targets), eye_opennesses(part, own))
+    lids = masks.smoothstep(stretch.astype(np.float32), 1.7, 1.1)
+    balls = masks.smoothstep(openness.astype(np.float32), 0.08, 0.17)
+    return [EyeTrust(*both) for both in zip(lids.tolist(), balls.tolist(), strict=True)]
 
 
 def _upper_lid(part: Part, landmarks: Points) -> NDArray[np.float64]:
@@ -163,10 +174,13 @@ def _upper_lid(part: Part, landmarks: Points) -> NDArray[np.float64]:
     return np.asarray(landmarks, np.float64)[list(crease + lower[::-1]), :2]
 
 
-def _strip_height(landmarks: Points, lid: t.Indices, skin: t.Indices) -> float:
+def _strip_heights(landmarks: Points, lid: t.Indices, skin: t.Indices) -> NDArray[np.float64]:
+    """Mean distance of a lid's line and the skin line beside it over the distance between the eyes, of (T, 478, 3)."""
     inner = slice(2, -2)
-    gap = landmarks[list(lid[inner]), :2] - landmarks[list(skin[inner]), :2]
-    return float(np.hypot(gap[:, 0], gap[:, 1]).mean() / face_scale(landmarks))
+    gap = landmarks[:, lid[inner], :2] - landmarks[:, skin[inner], :2]
+    scale = np.array([face_scale(each) for each in landmarks])
+    heights: NDArray[np.float64] = np.hypot(gap[..., 0], gap[..., 1]).mean(axis=-1) / scale
+    return heights
 
 
 def eye_opening_matte(part: Part, landmarks: Points, box: Box) -> Matte:
@@ -181,9 +195,9 @@ def _opening(part: Part, landmarks: Points) -> NDArray[np.float64]:
     return masks.offset_outline(masks.outline(part, landmarks), 0.006 * face_scale(landmarks))
 
 
-def _inside_reference_lids(part: Part, target: Points, reference: Points) -> NDArray[np.float64]:
+def _inside_reference_lids(part: Part, target: Points, reference: Points, to_ball: Matrix) -> NDArray[np.float64]:
     """(K, 2) outline within which the reference's eyeball, moved onto the target's, was not hidden by its own lids."""
-    lids = transform(_iris_similarity(part, reference, target), masks.outline(part, reference))
+    lids = transform(invert(to_ball), masks.outline(part, reference))
     # The lashes and the wet rim of the reference's lids are not eyeball: keep a little inside them.
     return masks.offset_outline(lids, -0.010 * face_scale(target))
 
@@ -250,14 +264,26 @@ def _join(
 ) -> NDArray[np.float32]:
     """One map from two thin-plate maps, given by their control points; each is evaluated only where it counts."""
     where = np.zeros((box.height, box.width, 2), np.float32)
+    if not box.area:
+        return where
     for controls, share in ((upper, 1 - lower_share), (lower, lower_share)):
-        rows = np.flatnonzero(share.any(axis=1))
-        if not rows.size:
+        rows = _span(share.max(axis=1, initial=0) > 0)
+        if rows.start == rows.stop:
             continue
-        top, bottom = int(rows[0]), int(rows[-1]) + 1
-        band = Box(box.left, box.top + top, box.right, box.top + bottom)
-        where[top:bottom] += cv2.merge([share[top:bottom]] * 2) * _spline_field(controls, target, reference, band)
+        mapped = _spline_field(
+            controls, target, reference, Box(box.left, box.top + rows.start, box.right, box.top + rows.stop)
+        )
+        if controls is lower:
+            mapped -= where[rows]
+            mapped *= cv2.merge([share[rows]] * 2)
+        where[rows] += mapped
     return where
+
+
+def _span(rows: NDArray[np.bool_]) -> slice:
+    """The shortest slice that holds all that is True."""
+    found = np.flatnonzero(rows)
+    return slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, 0)
 
 
 def _share_of_lower(landmarks: Points, upper_line: t.Indices, lower_line: t.Indices, box: Box) -> Matte:
@@ -275,13 +301,17 @@ def _share_of_lower(landmarks: Points, upper_line: t.Indices, lower_line: t.Indi
         middle, axis = middle[::-1], -axis
     length = max(float(np.hypot(*axis)), 1e-6)
     axis = axis / length
-    x = np.arange(box.left, box.right) - middle[0, 0]
-    y = (np.arange(box.top, box.bottom) - middle[0, 1])[:, None]
+    x = (np.arange(box.left, box.right) - middle[0, 0]).astype(np.float32)
+    y = (np.arange(box.top, box.bottom) - middle[0, 1]).astype(np.float32)[:, None]
+    axis = axis.astype(np.float32)
     along, across = axis[0] * x + axis[1] * y, axis[0] * y - axis[1] * x
     local = (middle - middle[0]) @ np.array([[axis[0], -axis[1]], [axis[1], axis[0]]])
     order = np.argsort(local[:, 0])
-    height = np.interp(along.ravel(), local[order, 0], local[order, 1]).reshape(along.shape)
-    beyond = np.maximum(np.maximum(-along, along - length), 0)
-    width = 0.4 + 0.6 * beyond
-    share: Matte = np.clip((across - height) / (2 * width) + 0.5, 0, 1).astype(np.float32)
-    return share
+    height = np.interp(along.ravel(), local[order, 0], local[order, 1]).astype(np.float32).reshape(along.shape)
+    width = np.maximum(np.maximum(-along, along - np.float32(length)), 0)
+    width *= np.float32(2 * 0.6)
+    width += np.float32(2 * 0.4)
+    share: Matte = across - height
+    share /= width
+    share += np.float32(0.5)
+    return np.clip(share, 0, 1, out=share)

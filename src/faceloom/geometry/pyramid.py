@@ -59,7 +59,7 @@ def blend(background: FloatImage, foreground: FloatImage, matte: Matte, levels: 
     # The pyramid is linear, so blending the difference equals blending both pictures and costs half.
     bands = laplacian_pyramid(foreground - background, depth)
     mattes = gaussian_pyramid(matte, depth)
-    return background + collapse([band * m[..., None] for band, m in zip(bands, mattes, strict=True)])
+    return background + collapse([band * cv2.merge([m] * 3) for band, m in zip(bands, mattes, strict=True)])
 
 
 def _up(image: Level, like: Level) -> Level:

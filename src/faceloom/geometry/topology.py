@@ -57,8 +57,9 @@ MOUTH_CORNERS: Indices = (61, 291)
 NOSE_RING: Indices = (
     168, 193, 245, 188, 174, 217, 126, 209, 129, 64, 98, 97, 2, 326, 327, 294, 358, 429, 355, 437, 399, 412, 465, 417,
 )  # fmt: skip
-NOSTRILS: tuple[Indices, Indices] = ((79, 239, 238, 20, 60, 75, 59, 166), (309, 459, 458, 250, 290, 305, 289, 392))
-"""Outlines of the right nostril and of the left one; their holes may be wider or narrower."""
+# Outlines of the nostrils; their holes may be wider or narrower.
+RIGHT_NOSTRIL: Indices = (79, 239, 238, 20, 60, 75, 59, 166)
+LEFT_NOSTRIL: Indices = (309, 459, 458, 250, 290, 305, 289, 392)
 NOSE_POINTS: Indices = (
     168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 122, 351, 196, 419, 3, 248, 51, 281, 45, 275, 44, 274, 193, 417, 245, 465,
     188, 412, 174, 399, 236, 456, 198, 420, 131, 360, 49, 279, 48, 278, 115, 344, 220, 440, 64, 294, 98, 327, 97, 326,

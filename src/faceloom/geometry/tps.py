@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -55,6 +56,7 @@ class ThinPlateSpline:
         _check(p, q)
         origin = p.sum(axis=0) / count
         centred = p - origin
+        _check_spread(centred)
         scale = float(np.sqrt((centred * centred).sum() / count))
         centres = centred / scale
         squared = _squared_distances(centres, centres)
@@ -106,7 +108,7 @@ class ThinPlateSpline:
 
     def _bend(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
         """The kernel's part of the map at all ``(x_j, y_i)``: (len(y), len(x), 2) float32."""
-        across = (((x - self.origin[0]) / self.scale - self.centres[:, :1]) ** 2).astype(np.float32)
+        across = (((x - self.origin[0]) / self.scale - self.centres[:, :1]) ** 2 + 1e-30).astype(np.float32)
         down = (((y - self.origin[1]) / self.scale - self.centres[:, 1:]) ** 2).T.astype(np.float32)[:, :, None]
         weights = self.weights[: len(self.centres)].T.astype(np.float32)
         bend = np.empty((len(y), len(x), 2), np.float32)
@@ -117,7 +119,7 @@ class ThinPlateSpline:
         for top in range(0, len(y), rows):
             some = down[top : top + rows]
             near, value = squared[: len(some)], kernel[: len(some)]
-            np.maximum(np.add(some, across, out=near), np.float32(1e-30), out=near)
+            np.add(some, across, out=near)
             np.multiply(np.log(near, out=value), near, out=value)
             # One small product per row: one large product would be spread over threads, which costs more than it saves.
             bend[top : top + rows] = (weights @ value).transpose(0, 2, 1)
@@ -162,6 +164,12 @@ def _check(p: NDArray[np.float64], q: NDArray[np.float64]) -> None:
         raise GeometryError(f"a thin-plate spline needs two equal lists of at least 3 points, got {len(p)}, {len(q)}")
     if not (np.isfinite(p).all() and np.isfinite(q).all()):
         raise GeometryError("a thin-plate spline needs finite points; some are not numbers")
-    spread = np.linalg.svd(p - p.mean(axis=0), compute_uv=False)
-    if spread[1] <= _NEARLY_COLLINEAR * max(spread[0], 1e-300):
-        raise GeometryError(f"no thin-plate spline through these {len(p)} points: they lie on one line")
+
+
+def _check_spread(centred: NDArray[np.float64]) -> None:
+    # Squared spreads along and across the points: the eigenvalues of their scatter, by its trace and determinant.
+    (along_x, mixed), (_, along_y) = (centred.T @ centred).tolist()
+    along = 0.5 * (along_x + along_y) + math.hypot(0.5 * (along_x - along_y), mixed)
+    across = (along_x * along_y - mixed * mixed) / max(along, 1e-300)
+    if across <= _NEARLY_COLLINEAR**2 * max(along, 1e-300):
+        raise GeometryError(f"no thin-plate spline through these {len(centred)} points: they lie on one line")

@@ -12,7 +12,7 @@ from scipy.ndimage import minimum_filter1d
 from faceloom.geometry import masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import face_scale
-from faceloom.geometry.partmaps import EyeTrust, eye_trust
+from faceloom.geometry.partmaps import EyeTrust, eye_trusts
 from faceloom.perceive.temporal_filter import apply_weights, neighbours, smooth_parameters
 from faceloom.types import Face, Part, Points
 
@@ -60,7 +60,12 @@ def steady_trusts(part: Part, faces: Sequence[Face | None], reference: Points) -
     part  an eye; reference  (478, 3) landmarks of the face that it comes from.
     """
     seen = np.array([face is not None for face in faces])
-    raw = [EyeTrust(1.0, 1.0) if face is None else eye_trust(part, face.landmarks, reference) for face in faces]
+    found = iter(
+        eye_trusts(part, np.stack([face.landmarks for face in faces if face is not None]), reference)
+        if seen.any()
+        else []
+    )
+    raw = [EyeTrust(1.0, 1.0) if face is None else next(found) for face in faces]
     lids = _from_below(np.array([trust.lid for trust in raw]), seen, *_LID)
     balls = _from_below(np.array([trust.ball for trust in raw]), seen, *_BALL)
     # The short Gaussian leaves some eyeball to a blink of one frame, where there is none to be seen.

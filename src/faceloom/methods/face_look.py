@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,11 @@ class FaceLook:
     colours: NDArray[np.float64]
     inside: NDArray[np.bool_]
     bridge: float
+
+    @cached_property
+    def features(self) -> NDArray[np.float64]:
+        """(478, 3) ``colour.skin_features`` of the colours."""
+        return colour.skin_features(self.colours).astype(np.float64)
 
 
 def look_at(image: Image, landmarks: NDArray[np.float64]) -> FaceLook:

@@ -14,7 +14,7 @@ from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, eye_openness, face_scale
 from faceloom.geometry.sharpness import sharpness
-from faceloom.methods.face_look import FaceLooks
+from faceloom.methods.face_look import FaceLook, FaceLooks
 from faceloom.methods.memo import FrameMemo
 from faceloom.methods.surround import skin_statistics
 from faceloom.perceive.temporal_filter import smooth_parameters
@@ -38,6 +38,10 @@ SKIN_POINTS: dict[Part, tuple[int, ...]] = {
     Part.RIGHT_EYEBROW: (68, 104, 69, 108, 9, 8, 222, 223, 224, 221, 124, 71),
 }  # fmt: skip
 """Bare skin around each part, where reference and target can be compared landmark by landmark."""
+_RIDGE = (195, 5, 4, 1, 51, 281, 45, 275, 115, 344, 220, 440, 196, 419, 197, 6)
+"""Skin of the nose."""
+_NOSE_SHADING = 0.05
+"""How much more unevenly a nose is lit by its shape than the skin around it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,7 @@ class Light:
     skin_mean, skin_spread  (3,) of ``colour.skin_features`` over the target's skin points.
     glasses                 0 to 1: how certainly the target wears glasses, whose rims must stay.
     sharpness               (2,) of the target's own part, see ``geometry.sharpness``.
+    shading                 ``part_shading`` of the target.
     """
 
     skin: NDArray[np.float64]
@@ -56,11 +61,13 @@ class Light:
     skin_spread: NDArray[np.float64]
     glasses: float
     sharpness: NDArray[np.float64]
+    shading: float
 
 
 def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], float]:
     """Origin (frame pixels) and unit (pixels) of the coordinates in which a part's gains are linear."""
-    return np.asarray(landmarks, np.float64)[list(SKIN_POINTS[part]), :2].mean(axis=0), face_scale(landmarks)
+    points = np.asarray(landmarks, np.float64)[list(SKIN_POINTS[part]), :2]
+    return points.sum(axis=0) / len(points), face_scale(landmarks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +92,7 @@ class LightMeter:
         if not seen.any():
             return [None] * len(faces)
         self._memo.forget_before(frames[0].index)
-        rows = np.zeros((len(faces), 22))
+        rows = np.zeros((len(faces), 23))
         for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
             if face is not None:
                 rows[i] = self._memo.get(face.track, frame.index, partial(self._measure, frame, face))
@@ -97,7 +104,7 @@ class LightMeter:
         self._memo.forget(person)
 
     def _measure(self, frame: Frame, face: Face) -> NDArray[np.float64]:
-        """(22,) what ``_light`` makes a ``Light`` of, for one frame."""
+        """(23,) what ``_light`` makes a ``Light`` of, for one frame."""
         part, landmarks = self.part, face.landmarks.astype(np.float64)
         points, look = list(SKIN_POINTS[part]), self.looks.of(frame, face)
         centre, unit = light_frame(landmarks, part)
@@ -106,7 +113,9 @@ class LightMeter:
         middle, spread = skin_statistics(colours)
         eyeball_gain = _eyeball_gain(part, self.eyeball, frame.image, landmarks)
         soft = part_sharpness(part, frame.image, landmarks)
-        return np.concatenate([gain.ravel(), eyeball_gain, middle, spread, [look.bridge], soft])
+        return np.concatenate(
+            [gain.ravel(), eyeball_gain, middle, spread, [look.bridge, part_shading(part, look)], soft]
+        )
 
 
 def _light(row: NDArray[np.float64]) -> Light:
@@ -117,8 +126,23 @@ def _light(row: NDArray[np.float64]) -> Light:
         skin_mean=row[13:16],
         skin_spread=row[16:19],
         glasses=float(masks.smoothstep(row[19], 0.08, 0.12)),
-        sharpness=row[20:],
+        shading=float(row[20]),
+        sharpness=row[21:],
     )
+
+
+def part_shading(part: Part, look: FaceLook) -> float:
+    """How unevenly the skin around a part is lit, and a nose itself: deviation of the logarithm of its luminance.
+
+    A nose is all skin, and its ridge shines where the skin around it does not.
+    """
+    luminance = np.log(look.colours @ colour.LUMINANCE + 0.02)
+    around = luminance[list(SKIN_POINTS[part])]
+    middle = colour.column_medians(around[:, None])[0]
+    spread = 1.4826 * float(colour.column_medians(np.abs(around - middle)[:, None])[0])
+    if part != Part.NOSE:
+        return spread
+    return max(spread, 1.25 * float(np.abs(luminance[list(_RIDGE)] - middle).mean()) - _NOSE_SHADING)
 
 
 def part_sharpness(part: Part, image: Image, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.errors import RecipeError
 from faceloom.geometry import colour, masks, pyramid, warp
 from faceloom.geometry.glasses import rims
-from faceloom.geometry.partcover import face_scale, part_box, part_matte, visibility
+from faceloom.geometry.partcover import face_scale, part_and_core_mattes, part_box, visibility
 from faceloom.geometry.partmaps import EyeTrust, part_layers
 from faceloom.geometry.sharpness import soften
 from faceloom.methods.eyeball import IRIS_RADIUS, TRUST_RADIUS, steady_irises, steady_trusts
@@ -27,7 +28,8 @@ from faceloom.methods.light import SMOOTHING_RADIUS, Light, LightMeter, light_fr
 from faceloom.methods.memo import Shots
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
-from faceloom.methods.surround import part_and_skin, skin_statistics
+from faceloom.methods.surround import part_and_skin
+from faceloom.methods.tone import light_alone, on_other_skin
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
 
 ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
@@ -38,11 +40,6 @@ _OVERLAP = 2.2
 """What ``soften`` is asked for, over what is wanted. Bands of detail overlap: weakening the finest by a factor lowers
 its measured log ratio by less than half of the factor's logarithm (by 0.45 of a weak one, 0.38 of a strong one)."""
 _EYES = (Part.LEFT_EYE, Part.RIGHT_EYE)
-_LEAST_CONTRAST, _SAME_CONTRAST = 0.4, 0.9
-"""Least share of a reference's shading contrast to keep, and the share from which on it is left as it is."""
-_LUMINANCE = np.array([0.299, 0.587, 0.114])
-_MOST_LIGHT = 0.35
-"""Logarithm of the gain up to which two skins may differ by the light on them alone."""
 CONFIDENCE = (0.5, 0.8)
 """Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
@@ -150,7 +147,7 @@ def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patc
         inside = box.relative_to(whole).slices
         blended, cover = blend_part(canvas[inside], landmarks, plan, box)
         cover = cover * np.float32(weight)
-        canvas[inside] += cover[..., None] * (blended - canvas[inside])
+        canvas[inside] = colour.mix(canvas[inside], blended, cover)
         # The canvas already holds the blend; the matte only says where it may differ from the frame.
         np.maximum(matte[inside], (cover > 0).astype(np.float32), out=matte[inside])
     return Patch(np.clip(canvas, 0, 1), matte, Crop.cut(whole))
@@ -169,29 +166,22 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
     softer = _OVERLAP * (light.sharpness - reference.sharpness_at(zoom))
-    picture, contrast = target.copy(), shading_contrast(reference, light)
+    picture = target.copy()
     for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.trust):
         rows, columns = _extent(layer.matte)
         where, shown = layer.where[rows, columns], layer.matte[rows, columns]
         if not shown.size:
             continue
         looked_up = soften(warp.sample_minified(reference.levels, where, zoom), softer)
-        gain = light.skin if layer.skin else light.eyeball
-        by_light = colour.limited(gain, _MOST_LIGHT)
-        lit = colour.apply_gain(looked_up, by_light, x[:, columns], y[rows])
-        if layer.skin and contrast < 1:
-            middle = float(np.median(reference.skin @ _LUMINANCE * np.exp(by_light[0] @ _LUMINANCE)))
-            lit = colour.flatten_shading(lit, middle, contrast, warp.sample(reference.bare, where))
-        if layer.skin and by_light is not gain:
-            # Lips and hair are much the same on light and on dark skin: only skin takes on the other's colour.
-            skin, bare = np.median(reference.skin, axis=0), warp.sample(reference.bare, where)
-            toned = colour.change_tone(lit, skin * np.exp(by_light[0]), skin * np.exp(gain[0]))
-            lit += bare[..., None] * (toned - lit)
+        gain = light_alone(light.skin if layer.skin else light.eyeball)
+        lit = colour.apply_gain(looked_up, gain, x[:, columns], y[rows])
         if layer.skin:
-            shown = shown * warp.sample(reference.clean, where)
-        picture[rows, columns] += shown[..., None] * (lit - picture[rows, columns])
-    matte = part_matte(reference.part, landmarks, reference.landmarks, box)
-    matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box)
+            clean, bare = cv2.split(warp.sample(reference.surface, where))
+            lit = on_other_skin(lit, bare, reference, light)
+            shown = shown * clean
+        picture[rows, columns] = colour.mix(picture[rows, columns], lit, shown)
+    matte, core = part_and_core_mattes(reference.part, landmarks, reference.landmarks, box)
+    matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box, core)
     hidden = cover_matte(plan.points, plan.covered, landmarks, box)
     if hidden is not None:
         matte = matte * (1 - hidden)
@@ -199,16 +189,6 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     # Low bands leak past the matte; the cover lets them fade within twice its reach and ends them exactly.
     cover = masks.smoothstep(matte, 0.004, 0.20)
     return pyramid.blend(target, picture, matte, levels), cover
-
-
-def shading_contrast(reference: PartReference, light: Light) -> float:
-    """How much of the reference's light and shade to keep, so that a face in hard light fits one in soft light.
-
-    The spread of the skin's luminance around the part, the target's over the reference's; 1 where they are nearly
-    the same or the target's is larger.
-    """
-    own = float(skin_statistics(reference.skin)[1][0])
-    return float(np.clip(light.skin_spread[0] / (_SAME_CONTRAST * own), _LEAST_CONTRAST, 1))
 
 
 def _extent(matte: Matte) -> tuple[slice, slice]:
@@ -220,10 +200,10 @@ def _extent(matte: Matte) -> tuple[slice, slice]:
 
 
 def keep_what_is_not_skin(
-    target: FloatImage, part: Part, landmarks: NDArray[np.float64], light: Light, box: Box
+    target: FloatImage, part: Part, landmarks: NDArray[np.float64], light: Light, box: Box, core: Matte
 ) -> Matte:
-    """Factor for a part's matte: 1 on the part itself and on skin, 0 on hair, beard or glasses around it."""
-    keep = part_and_skin(target, part, landmarks, (light.skin_mean, light.skin_spread), box)
+    """Factor for a part's matte: 1 on the part itself (``core``) and on skin, 0 on hair, beard or glasses around it."""
+    keep = part_and_skin(target, part, landmarks, (light.skin_mean, light.skin_spread), box, core)
     if light.glasses > 0:
         picture = (target * np.float32(255) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
         lines = rims(picture, landmarks - (box.left, box.top, 0), Box(0, 0, box.width, box.height))

@@ -107,8 +107,8 @@ class CoverWatch:
 
     def _features(self, frame: Frame, face: Face) -> NDArray[np.float64]:
         """(K, 3) features of the points, relative to the face's skin in the same frame."""
-        features = colour.skin_features(self.looks.of(frame, face).colours).astype(np.float64)
-        return features[self.points] - np.median(features[list(_ALL_OVER)], axis=0)
+        features = self.looks.of(frame, face).features
+        return features[self.points] - colour.column_medians(features[list(_ALL_OVER)])
 
     def _compare(self, look: _Look, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Covered points of one frame; updates ``look`` with those that are not."""

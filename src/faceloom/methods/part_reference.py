@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceloom.geometry import masks, warp
+from faceloom.geometry import colour, masks, warp
 from faceloom.geometry import topology as t
 from faceloom.geometry.partcover import cover_outline, face_scale
 from faceloom.methods.face_look import look_at
-from faceloom.methods.light import SKIN_POINTS, eyeball_colours, part_sharpness, sharpness_box
+from faceloom.methods.light import (
+    SKIN_POINTS,
+    eyeball_colours,
+    light_frame,
+    part_shading,
+    part_sharpness,
+    sharpness_box,
+)
 from faceloom.methods.surround import part_and_skin, skin_statistics
 from faceloom.types import Box, FloatImage, Image, Matte, Part, Source
 
 ZOOMS = np.geomspace(0.25, 8.0, 11)
 """Reference pixels per frame pixel at which the sharpness of a reference is measured."""
+_LOG_ZOOMS = np.log(ZOOMS)
 _NOT_LIP = 15.0
 """Distance in CIE Lab (lightness at half weight) from the lip's own colour beyond which a pixel is tooth or gap."""
 
 _HAIR, _EYEBROW_HAIR = (0.25, 0.55), (0.5, 0.9)
+_NOSTRIL = (0.04, 0.18)
 """Brightness relative to the skin's up to which a pixel is hair or lash, and from which on it is skin."""
 
 
@@ -42,13 +53,36 @@ class PartReference:
     """(K, 3) colours at the part's skin points."""
     eyeball: NDArray[np.float64]
     """(2, 3) colours of the white of the eye, for eyes."""
+    feature: NDArray[np.float64]
+    """(3,) median colour of what is not bare skin on the part: lips, or hair; black where there is nothing."""
+    shading: float
+    """``light.part_shading``."""
     sharpness: NDArray[np.float64]
     """(Z, 2) sharpness when sampled at each of ``ZOOMS``."""
 
+    @cached_property
+    def skin_median(self) -> NDArray[np.float64]:
+        """(3,) median colour of the skin around the part."""
+        return colour.column_medians(self.skin)
+
+    @cached_property
+    def skin_luminance(self) -> float:
+        """Median luminance of the skin around the part."""
+        return float(colour.column_medians(self.skin @ colour.LUMINANCE[:, None])[0])
+
+    @cached_property
+    def surface(self) -> NDArray[np.float32]:
+        """(H, W, 2) ``clean`` and ``bare``, to be sampled together."""
+        return cv2.merge([self.clean, self.bare])
+
+    @cached_property
+    def skin_spread(self) -> NDArray[np.float64]:
+        """(3,) deviations of ``colour.skin_features`` of the skin around the part."""
+        return skin_statistics(self.skin)[1]
+
     def sharpness_at(self, zoom: float) -> NDArray[np.float64]:
         """(2,) sharpness of the part where one pixel of the frame is ``zoom`` pixels of the reference."""
-        where = np.log(np.clip(zoom, ZOOMS[0], ZOOMS[-1]))
-        return np.array([np.interp(where, np.log(ZOOMS), self.sharpness[:, band]) for band in range(2)])
+        return np.array([np.interp(math.log(zoom), _LOG_ZOOMS, self.sharpness[:, band]) for band in range(2)])
 
 
 def cut_reference(part: Part, source: Source) -> PartReference:
@@ -59,7 +93,8 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     box = Box.around(cover_outline(part, landmarks)).pad(int(scale) + 8).clip(width, height)
     local = landmarks - (box.left, box.top, 0)
     image = np.ascontiguousarray(source.image[box.slices])
-    skin = look_at(image, local).colours[list(SKIN_POINTS[part])]
+    look = look_at(image, local)
+    skin = look.colours[list(SKIN_POINTS[part])]
     eyeball = eyeball_colours(part, image, local)
     if part == Part.MOUTH:
         image = lips_only(image, local)
@@ -68,19 +103,44 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     clean = part_and_skin(picture, part, local, skin_statistics(skin), whole)
     levels = warp.minified(picture)
     sharp = np.stack([_sharpness_when_sampled(part, levels, local, zoom) for zoom in ZOOMS])
-    return PartReference(part, local, levels, clean, _bare(picture, part, local, skin), skin, eyeball, sharp)
+    bare = _bare(picture, part, local, skin)
+    feature = _feature(picture, bare, part, local)
+    return PartReference(part, local, levels, clean, bare, skin, eyeball, feature, part_shading(part, look), sharp)
+
+
+def _feature(picture: FloatImage, bare: Matte, part: Part, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``feature`` of a ``PartReference``."""
+    whole = Box(0, 0, picture.shape[1], picture.shape[0])
+    pixels = picture[(masks.polygon_mask(cover_outline(part, landmarks), whole) > 0.5) & (bare < 0.2)]
+    return np.median(pixels, axis=0).astype(np.float64) if len(pixels) else np.zeros(3)
 
 
 def _bare(picture: FloatImage, part: Part, landmarks: NDArray[np.float64], skin: NDArray[np.float64]) -> Matte:
-    """Where a cut-out shows bare skin: not on the lips, and not where it is much darker than skin."""
+    """Where a cut-out shows bare skin: not on the lips, and not where it is much darker than the skin beside it."""
     whole, scale = Box(0, 0, picture.shape[1], picture.shape[0]), face_scale(landmarks)
     smooth = cv2.GaussianBlur(picture, (0, 0), max(0.4, 0.008 * scale))
-    bright = smooth.sum(axis=2) / max(float(np.median(skin.sum(axis=1))), 1e-3)
-    eyebrow = part in (Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW)
-    bare = masks.blur(masks.smoothstep(bright, *(_EYEBROW_HAIR if eyebrow else _HAIR)), 0.010 * scale)
+    bright = smooth.sum(axis=2) / _skin_brightness(part, landmarks, skin, whole)
+    hair = {Part.LEFT_EYEBROW: _EYEBROW_HAIR, Part.RIGHT_EYEBROW: _EYEBROW_HAIR, Part.NOSE: _NOSTRIL}.get(part, _HAIR)
+    bare = masks.blur(masks.smoothstep(bright, *hair), 0.010 * scale)
     if part != Part.MOUTH:
         return bare
     return bare * (1 - masks.blur(masks.region_mask(masks.Region.LIPS, landmarks, whole), 0.015 * scale))
+
+
+def _skin_brightness(
+    part: Part, landmarks: NDArray[np.float64], skin: NDArray[np.float64], box: Box
+) -> NDArray[np.float32]:
+    """(h, w) what red, green and blue of the skin add up to all over ``box``, for a face lit from one side is dark on
+    the other."""
+    centre, unit = light_frame(landmarks, part)
+    positions = (landmarks[list(SKIN_POINTS[part]), :2] - centre) / unit
+    grey = np.repeat(skin.sum(axis=1, keepdims=True), 3, axis=1)
+    level = colour.fit_gain(np.ones_like(grey), grey, positions)[:, 0]
+    # Beyond the points the slope means nothing.
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    x = np.clip((np.arange(box.left, box.right) - centre[0]) / unit, low[0], high[0])
+    y = np.clip((np.arange(box.top, box.bottom) - centre[1]) / unit, low[1], high[1])
+    return np.maximum(1.02 * np.exp(level[0] + level[1] * x + level[2] * y[:, None]) - 0.02, 1e-3).astype(np.float32)
 
 
 def _sharpness_when_sampled(

@@ -86,6 +86,7 @@ def test_faint_certainty_is_none(encoder: MiniLM) -> None:
 
 def test_vectors_of_another_encoder(tmp_path: Path, encoder: MiniLM) -> None:
     asked = read_requests(["acne on the nose"], encoder)
-    other = Asked(asked.prompts, asked.groups, asked.fixed, BagOfWords(24).encode(["acne on the nose"]), ())
+    (vector,) = BagOfWords(24).encode(["acne on the nose"])
+    other = Asked(asked.prompts, asked.groups, asked.fixed, vector[None], (), vector)
     with pytest.raises(WeightsError, match="text vectors of 384 numbers, the text encoder gives 24"):
         Network(load_langbrt(checkpoint(tmp_path)), other)

@@ -25,11 +25,13 @@ class LoadedLangBRT:
 
     text_encoder  name of the encoder whose vectors it takes.
     notes         the file's other strings, such as its licence.
+    tells_moles   whether it was trained to tell moles from blemishes.
     """
 
     model: LangBRT
     text_encoder: str
     notes: Mapping[str, str]
+    tells_moles: bool = False
 
 
 def save_langbrt(
@@ -40,7 +42,12 @@ def save_langbrt(
     dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write what ``load_langbrt`` reads; the file gets its name only when it is complete."""
-    about = {"model": model.config.options(), "text_encoder": text_encoder, "prompts": [one.text for one in TABLE]}
+    about = {
+        "model": model.config.options(),
+        "text_encoder": text_encoder,
+        "prompts": [one.text for one in TABLE],
+        "tells_moles": True,
+    }
     metadata = {**(notes or {}), "format": FORMAT, "options": json.dumps(about)}
     tensors = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,4 +78,5 @@ def load_langbrt(path: Path) -> LoadedLangBRT:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not fit its own description: {error}") from error
-    return LoadedLangBRT(model.eval().requires_grad_(False), about["text_encoder"], metadata)
+    moles = bool(about.get("tells_moles", False))
+    return LoadedLangBRT(model.eval().requires_grad_(False), about["text_encoder"], metadata, moles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from torch.nn import functional
 
 from faceloom.errors import WeightsError
 from faceloom.methods.langbrt.checkpoint import LoadedLangBRT
+from faceloom.methods.langbrt.grain import luminance_of
+from faceloom.methods.langbrt.prompts import Blemish
 from faceloom.methods.langbrt.requests import Asked
 from faceloom.methods.langbrt.tone import log_light
 from faceloom.nets.langbrt.detection import combined
@@ -40,6 +43,9 @@ class Network:
         self.model = loaded.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.size = loaded.model.config.image_size
         self.text = self._texts(asked)
+        self._moles = torch.from_numpy(asked.moles)[None, None] if loaded.tells_moles else None
+        self._like_moles = torch.tensor([prompt.blemish in _LIKE_MOLES for prompt in asked.prompts])
+        self._wants_moles = torch.tensor([prompt.blemish == Blemish.MOLES for prompt in asked.prompts])
 
     def _texts(self, asked: Asked) -> Tensor:
         """(1, N, T) vectors, those of pre-defined prompts mapped."""
@@ -77,7 +83,8 @@ class Network:
         model = self.model
         maps, features = model.encoder(image)
         found = torch.sigmoid(model.detection(features, self.text))
-        found = _certain(found) * functional.interpolate(where, found.shape[-2:], mode="area")
+        where = functional.interpolate(where, found.shape[-2:], mode="area")
+        found = _certain(found) * where * self._no_mole(features, where, picture)
         ones = torch.ones(found.shape[:2])
         target = combined(found, ones)
         small = functional.adaptive_max_pool2d(found, maps[-1].shape[-2:])
@@ -86,13 +93,40 @@ class Network:
         change = cover * model.decoder(latent, maps, target, image)
         return large[0].numpy(), cover[0, 0].numpy(), (change[0].permute(1, 2, 0) / 2).contiguous().numpy()
 
+    def _no_mole(self, features: Tensor, where: Tensor, picture: FloatImage) -> Tensor:
+        """What is left of each prompt, (1, N, h, w) or 1: nothing on moles, except where they are asked for."""
+        if self._moles is None or not self._like_moles.any():
+            return torch.ones(1)
+        mole = _step(torch.sigmoid(self.model.detection(features, self._moles)), *_MOLE)
+        # Detection alone takes many a spot for a mole; but spots are paler.
+        dark = functional.adaptive_max_pool2d(torch.from_numpy(_darkness(picture))[None, None], mole.shape[-2:])
+        mole = functional.max_pool2d(mole * _step(dark, *_DARK), 3, stride=1, padding=1)
+        wanted = (where * self._wants_moles[:, None, None]).amax(1, keepdim=True)
+        return 1 - mole * (1 - wanted) * self._like_moles[:, None, None]
 
+
+_LIKE_MOLES = (Blemish.ACNE, Blemish.SPOTS, Blemish.FRECKLES, Blemish.SCARS)
+"""Kinds whose words find moles too."""
+_MOLE, _DARK = (0.1, 0.3), (0.25, 0.45)
+"""Certainty and darkness of a mole below which it is none, and from which on it is left alone."""
+_DOT, _AROUND = 0.7 / 256, 6 / 256
+"""Deviations in sides of the picture of the Gaussians between which a mole is darker than its surroundings."""
 _DOUBT = 0.03, 0.12
 """Certainty of a pixel below which it is left alone, and from which on it counts as it is."""
 
 
+def _darkness(picture: FloatImage) -> Matte:
+    """How much darker each place is than the skin around it, as a logarithm of luminance."""
+    log, size = luminance_of(log_light(picture)), len(picture)
+    return cv2.GaussianBlur(log, (0, 0), _AROUND * size) - cv2.GaussianBlur(log, (0, 0), _DOT * size)
+
+
 def _certain(found: Tensor) -> Tensor:
     """The maps with faint certainty, which is everywhere and adds up over prompts, taken to exactly 0."""
-    low, high = _DOUBT
-    step = ((found - low) / (high - low)).clamp(0, 1)
-    return found * step * step * (3 - 2 * step)
+    return found * _step(found, *_DOUBT)
+
+
+def _step(values: Tensor, low: float, high: float) -> Tensor:
+    """0 below ``low``, 1 above ``high``, a cubic between."""
+    step = ((values - low) / (high - low)).clamp(0, 1)
+    return step * step * (3 - 2 * step)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceloom.errors import RecipeError
-from faceloom.methods.langbrt.prompts import PREDEFINED, Prompt, Side, vocabulary
+from faceloom.methods.langbrt.prompts import PREDEFINED, Blemish, Prompt, Side, vocabulary
 from faceloom.methods.langbrt.understand import PromptReader
 from faceloom.perceive.text import TextEncoder
 
@@ -22,6 +22,7 @@ class Asked:
     fixed    for each prompt its number among the pre-defined ones, None for one that is read as words.
     vectors  (N, T) float32 of unit length, of the prompts that are read as words, in their order.
     remarks  lines about requests that say a thing twice.
+    moles    (T,) float32, of "moles", which are looked for in order to be left alone.
     """
 
     prompts: tuple[Prompt, ...]
@@ -29,6 +30,7 @@ class Asked:
     fixed: tuple[int | None, ...]
     vectors: NDArray[np.float32]
     remarks: tuple[str, ...]
+    moles: NDArray[np.float32]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,7 +73,8 @@ def ask_for(prompts: Sequence[Prompt], encoder: TextEncoder) -> Asked:
         if number is None
     ]
     groups = tuple((prompt.text, (number,)) for number, prompt in enumerate(prompts))
-    return Asked(tuple(prompts), groups, fixed, encoder.encode(words), ())
+    (moles,) = encoder.encode([Prompt(Blemish.MOLES).text])
+    return Asked(tuple(prompts), groups, fixed, encoder.encode(words), (), moles)
 
 
 def _repetitions(requests: Sequence[str], groups: Sequence[Sequence[Prompt]]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from faceloom.errors import WeightsError
 from faceloom.geometry.glasses import bridge_contrast, rims
 from faceloom.geometry.masks import Region, polygon_mask, region_mask, smoothstep
-from faceloom.geometry.topology import NOSTRILS
+from faceloom.geometry.topology import LEFT_NOSTRIL, RIGHT_NOSTRIL
 from faceloom.methods.langbrt.prompts import Area
 from faceloom.methods.langbrt.regions import area_masks
 from faceloom.perceive.parse import CROP_SIZE, FaceClass, FaceParser
@@ -155,7 +155,7 @@ def beard(crop: Image, landmarks: Points) -> Matte:
 def nostrils(crop: Image, landmarks: Points) -> Matte:
     """The holes of the nose, which parsers call nose: (S, S) float32 in [0, 1], also beyond their landmarks if dark."""
     box, size = _box(crop), crop.shape[1]
-    inside = np.maximum.reduce([polygon_mask(landmarks[list(ring), :2], box) for ring in NOSTRILS])
+    inside = np.maximum.reduce([polygon_mask(landmarks[list(ring), :2], box) for ring in (RIGHT_NOSTRIL, LEFT_NOSTRIL)])
     reach = 2 * round(_RIM * size) + 1
     around = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     lightness = _lab(cv2.GaussianBlur(crop, (0, 0), max(0.5, size / 512)))[..., 0]
