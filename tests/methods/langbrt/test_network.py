@@ -84,6 +84,37 @@ def test_faint_certainty_is_none(encoder: MiniLM) -> None:
     assert not seen.cover.any() and not seen.change.any()
 
 
+def dotted() -> np.ndarray:
+    """Even skin with a dark dot in the middle and a pale one beside it."""
+    skin, (y, x) = np.full((SIZE, SIZE, 3), 0.7, np.float32), np.mgrid[:SIZE, :SIZE]
+    for column, level in ((SIZE // 2, 0.2), (SIZE // 4, 0.6)):
+        skin[np.hypot(x - column, y - SIZE // 2) < 2.5 * SIZE / 256 + 1] = level
+    return skin
+
+
+def test_moles_stay_unless_asked_for(encoder: MiniLM) -> None:
+    """A network that takes everything for moles and for acne alike: what is dark stays, what is not goes."""
+    middle, side = (SIZE // 2, SIZE // 2), (SIZE // 2, SIZE // 4)
+    cases = [("acne", True), ("spots", True), ("redness", False), ("moles", False), ("the mole on the nose", False)]
+    for text, stays in cases:
+        asked = read_requests([text], encoder)
+        seen = Network(LoadedLangBRT(blunt_model(), "minilm_int8", {}, True), asked).look(dotted(), everywhere(asked))
+        assert (seen.found[0][middle] < 0.05) == stays, text
+        assert bool(np.abs(seen.change[middle]).max() < 0.02) == stays, text
+        assert seen.found[0][side] > 0.9, f"{text}: too pale for a mole"
+    asked = read_requests(["acne"], encoder)
+    other = Network(loaded(blunt_model()), asked).look(dotted(), everywhere(asked))
+    assert other.found[0][middle] > 0.9, "weights that never heard of moles cannot tell"
+
+
+def test_moles_are_kept_outside_where_they_are_asked_for(encoder: MiniLM) -> None:
+    asked = read_requests(["acne", "mole on the chin"], encoder)
+    allowed = everywhere(asked)
+    allowed[1] = 0
+    seen = Network(LoadedLangBRT(blunt_model(), "minilm_int8", {}, True), asked).look(dotted(), allowed)
+    assert seen.found[0][SIZE // 2, SIZE // 2] < 0.05
+
+
 def test_vectors_of_another_encoder(tmp_path: Path, encoder: MiniLM) -> None:
     asked = read_requests(["acne on the nose"], encoder)
     (vector,) = BagOfWords(24).encode(["acne on the nose"])
