@@ -87,7 +87,7 @@ def test_faint_certainty_is_none(encoder: MiniLM) -> None:
 def dotted() -> np.ndarray:
     """Even skin with a dark dot in the middle and a pale one beside it."""
     skin, (y, x) = np.full((SIZE, SIZE, 3), 0.7, np.float32), np.mgrid[:SIZE, :SIZE]
-    for column, level in ((SIZE // 2, 0.2), (SIZE // 4, 0.6)):
+    for column, level in ((SIZE // 2, 0.2), (SIZE // 4, 0.67)):
         skin[np.hypot(x - column, y - SIZE // 2) < 2.5 * SIZE / 256 + 1] = level
     return skin
 

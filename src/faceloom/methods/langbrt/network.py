@@ -83,8 +83,9 @@ class Network:
         model = self.model
         maps, features = model.encoder(image)
         found = torch.sigmoid(model.detection(features, self.text))
+        dark = torch.from_numpy(_darkness(picture, where[0].amax(0).numpy()))[None, None]
         where = functional.interpolate(where, found.shape[-2:], mode="area")
-        found = _certain(found) * where * self._no_mole(features, where, picture)
+        found = _certain(found) * where * self._no_mole(features, where, dark)
         ones = torch.ones(found.shape[:2])
         target = combined(found, ones)
         small = functional.adaptive_max_pool2d(found, maps[-1].shape[-2:])
@@ -93,32 +94,34 @@ class Network:
         change = cover * model.decoder(latent, maps, target, image)
         return large[0].numpy(), cover[0, 0].numpy(), (change[0].permute(1, 2, 0) / 2).contiguous().numpy()
 
-    def _no_mole(self, features: Tensor, where: Tensor, picture: FloatImage) -> Tensor:
+    def _no_mole(self, features: Tensor, where: Tensor, dark: Tensor) -> Tensor:
         """What is left of each prompt, (1, N, h, w) or 1: nothing on moles, except where they are asked for."""
         if self._moles is None or not self._like_moles.any():
             return torch.ones(1)
-        mole = _step(torch.sigmoid(self.model.detection(features, self._moles)), *_MOLE)
+        mole = torch.sigmoid(self.model.detection(features, self._moles))
         # Detection alone takes many a spot for a mole; but spots are paler.
-        dark = functional.adaptive_max_pool2d(torch.from_numpy(_darkness(picture))[None, None], mole.shape[-2:])
-        mole = functional.max_pool2d(mole * _step(dark, *_DARK), 3, stride=1, padding=1)
+        mole = mole * functional.adaptive_max_pool2d(dark, mole.shape[-2:]).clamp(min=0)
+        mole = functional.max_pool2d(_step(mole, *_MOLE), 3, stride=1, padding=1)
         wanted = (where * self._wants_moles[:, None, None]).amax(1, keepdim=True)
         return 1 - mole * (1 - wanted) * self._like_moles[:, None, None]
 
 
 _LIKE_MOLES = (Blemish.ACNE, Blemish.SPOTS, Blemish.FRECKLES, Blemish.SCARS)
 """Kinds whose words find moles too."""
-_MOLE, _DARK = (0.1, 0.3), (0.25, 0.45)
-"""Certainty and darkness of a mole below which it is none, and from which on it is left alone."""
+_MOLE = 0.1, 0.2
+"""Certainty of a mole times its darkness below which it is none, and from which on it is left alone."""
 _DOT, _AROUND = 0.7 / 256, 6 / 256
 """Deviations in sides of the picture of the Gaussians between which a mole is darker than its surroundings."""
 _DOUBT = 0.03, 0.12
 """Certainty of a pixel below which it is left alone, and from which on it counts as it is."""
 
 
-def _darkness(picture: FloatImage) -> Matte:
-    """How much darker each place is than the skin around it, as a logarithm of luminance."""
+def _darkness(picture: FloatImage, skin: Matte) -> Matte:
+    """How much darker each place is than the skin around it, as a logarithm of luminance; hair beside it is no skin."""
     log, size = luminance_of(log_light(picture)), len(picture)
-    return cv2.GaussianBlur(log, (0, 0), _AROUND * size) - cv2.GaussianBlur(log, (0, 0), _DOT * size)
+    weight = cv2.GaussianBlur(skin, (0, 0), _AROUND * size) + np.float32(1e-4)
+    around = cv2.GaussianBlur(log * skin, (0, 0), _AROUND * size) / weight
+    return around - cv2.GaussianBlur(log, (0, 0), _DOT * size)
 
 
 def _certain(found: Tensor) -> Tensor:
