@@ -50,15 +50,18 @@ _GONE = (0.02, 0.07)
 """Openings of an eye at which nothing is seen of the eyeball, and from which on all between the lids is."""
 _OUTER, _INNER = (0.15, 0.4), (-0.05, 0.2)
 """How far beyond the outer and the inner corner of the eye lashes lie in full, and end, in widths of the eye."""
-_BULGE = 0.08
+_BULGE = 0.1
 """How much brighter a lid is in its middle than along its fold, because the eyeball rounds it."""
+_CREASE, _CREASE_WIDTH = 0.12, 0.016
+"""How much darker the fold of a lid is than the skin around it, and the deviation of its shadow, distances between the
+eyes."""
 
 
 @dataclass(frozen=True, eq=False)
 class ShutLid:
     """What comes down over an eye, over a box.
 
-    tone           (h, w, 3) colour of the skin above the fold, roughly; bulge  (h, w) what its skin is multiplied by.
+    tone           (h, w, 3) colour of the skin above the fold, roughly; relief  (h, w) what its skin is multiplied by.
     cover          (h, w) where skin covers what is below it; above  (h, w) where that is skin of the upper lid.
     source         (h, w) where the skin may say what that of a lid looks like: not in the brow.
     light          (h, w) what lashes leave of the light.
@@ -66,7 +69,7 @@ class ShutLid:
     """
 
     tone: FloatImage
-    bulge: Matte
+    relief: Matte
     cover: Matte
     above: Matte
     source: Matte
@@ -79,7 +82,7 @@ class ShutLid:
         bare = masks.smoothstep(bright, *_SKIN) * masks.smoothstep(bright, *_LIGHTER)
         known = self.source * (1 - self.cover) ** 2 * bare
         lower, upper = (fill(picture, known * where) for where in (1 - self.above, self.above))
-        skin = (lower + self.above[..., None] * (upper - lower)) * self.bulge[..., None]
+        skin = (lower + self.above[..., None] * (upper - lower)) * self.relief[..., None]
         covered: FloatImage = picture + self.cover[..., None] * (skin - picture)
         return covered
 
@@ -107,8 +110,7 @@ def shut_lid(part: Part, frame: FloatImage, seen: Points, wanted: Points, box: B
     cover: Matte = unfolded * lid.cover(share, height, hidden, glasses)
     light: Matte = 1 - unfolded * _lashes(own, lid, frame, tone, share, height, turned)
     source = _step((height - 0.5 * (lid.hair(share) + lid.brow(share))) / lid.scale, -0.03, 0.0)
-    bulge = 1 + np.float32(_BULGE) * lid.bulge(share, height)
-    return ShutLid(tone(share), bulge, cover, above, source, light, hidden)
+    return ShutLid(tone(share), lid.relief(share, height), cover, above, source, light, hidden)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,12 +179,14 @@ class _Lid:
         covered: Matte = begun * ended * _step(-share, *_OUTER[::-1]) * _step(share - 1, *_INNER[::-1])
         return covered
 
-    def bulge(self, share: NDArray[np.float64], height: NDArray[np.float64]) -> Matte:
-        """(h, w) how much more than along its fold the eyeball under a lid lifts it into the light, 0 to 1."""
+    def relief(self, share: NDArray[np.float64], height: NDArray[np.float64]) -> Matte:
+        """(h, w) brightness by the shape of a shut lid: the eyeball lifts it into the light, its fold is in shadow."""
         fold, edge = self.fold(share), self.edge(share)
         down = np.clip((height - fold) / np.maximum(edge - fold, 0.01 * self.scale), 0, 1)
-        lifted: Matte = (np.sin(np.pi * down) * np.sin(np.pi * np.clip(share, 0, 1))).astype(np.float32)
-        return lifted
+        along = np.sin(np.pi * np.clip(share, 0, 1))
+        crease = np.exp(-0.5 * ((height - fold) / (_CREASE_WIDTH * self.scale)) ** 2) * np.sqrt(along)
+        lit: Matte = (1 + _BULGE * np.sin(np.pi * down) * along - _CREASE * crease).astype(np.float32)
+        return lit
 
 
 def _lines(part: Part) -> tuple[t.Indices, ...]:
