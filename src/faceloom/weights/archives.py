@@ -11,7 +11,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -72,13 +72,13 @@ def _pip_download(archive: Archive, scratch: Path, report: Callable[[int], None]
 
 
 def _largest_file(folder: Path) -> int:
-    """Bytes of the file that pip is writing; files may vanish while we look."""
+    """Bytes of the file that pip is writing; files and folders may vanish while we look."""
     largest = 0
-    for path in folder.rglob("*"):
-        try:
-            largest = max(largest, path.stat().st_size)
-        except FileNotFoundError:
-            continue
+    # Not Path.rglob, which raises where a folder vanishes before it is listed.
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                largest = max(largest, Path(inside, name).stat().st_size)
     return largest
 
 
