@@ -1,7 +1,8 @@
-"""Which clips to measure."""
+"""Which clips to measure, and what all scripts that measure clips are told."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,3 +14,13 @@ def clips_of(media: Path, stems: Sequence[str] | None) -> list[Path]:
     if not chosen:
         raise SystemExit(f"no clips to measure in {media / 'videos'}")
     return chosen
+
+
+def clip_arguments(description: str | None, frames: int) -> argparse.ArgumentParser:
+    """--media, --out, --clips and --frames, to which a script adds its own; ``frames`` is what is taken by default."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--media", type=Path, required=True, help="folder with videos/ in it")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--clips", nargs="*", help="stems of the clips to measure; all if left out")
+    parser.add_argument("--frames", type=int, default=frames, help="frames of each clip")
+    return parser

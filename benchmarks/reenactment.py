@@ -13,12 +13,11 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import cv2
 import numpy as np
 from footage import Footage, apply, look_again, read_footage
-from media_folder import clips_of
+from media_folder import clip_arguments, clips_of
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -185,11 +184,7 @@ def table(found: dict[str, dict[str, Scores]]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--media", type=Path, required=True, help="folder with videos/ in it")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--clips", nargs="*", help="stems of the clips to measure; all if left out")
-    parser.add_argument("--frames", type=int, default=80, help="frames of each clip")
+    parser = clip_arguments(__doc__, 80)
     parser.add_argument("--method", default="unifacegan")
     return parser.parse_args()
 

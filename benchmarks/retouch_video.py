@@ -8,16 +8,14 @@ frame by frame, each alone; and a sheet of consecutive frames for each clip.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 from footage import Footage, read_footage
-from media_folder import clips_of
+from media_folder import clip_arguments, clips_of
 from rich.console import Console
 from rich.table import Table
 
@@ -87,11 +85,7 @@ def sheet(footage: Footage, made: Sequence[Image]) -> Image:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="LangBRT on clips.")
-    parser.add_argument("--media", type=Path, required=True, help="folder with videos/ in it")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--clips", nargs="*", help="stems of the clips to measure; all if left out")
-    parser.add_argument("--frames", type=int, default=60, help="frames of each clip")
+    parser = clip_arguments(__doc__, 60)
     parser.add_argument("--retouch", nargs="+", default=["all"], help="what to take away")
     parser.add_argument("--model", default=WEIGHT, help="weights file; default: those that come with faceloom")
     arguments = parser.parse_args()

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from footage import Footage, apply, look_again, read_footage
-from media_folder import clips_of
+from media_folder import clip_arguments, clips_of
 from rich.console import Console
 
 from faceloom.evaluate.metrics.pose import expression_error, morphable_expression_error, pose_error
@@ -202,12 +202,8 @@ def table(found: dict[str, Swap]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--media", type=Path, required=True, help="folder with videos/ in it")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--clips", nargs="*", help="stems of the clips to measure; all if left out")
+    parser = clip_arguments(__doc__, 60)
     parser.add_argument("--references", nargs="*", type=Path, default=REFERENCES, help="pictures of faces to put on")
-    parser.add_argument("--frames", type=int, default=60, help="frames of each clip")
     parser.add_argument("--method", default="unifacegan")
     return parser.parse_args()
 

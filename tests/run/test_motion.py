@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
-from support.footage import Picture, write_video
+from support.footage import write_video
 from support.meshes import morphable
 from support.perceived import Perceived, perceived
 
@@ -33,13 +32,6 @@ def recorded(perceived: Perceived, store: Store, tmp_path_factory: pytest.TempPa
     assert remarks == []
     template.save(folder / "motion.npz")
     return folder / "motion.npz"
-
-
-@pytest.fixture(scope="module")
-def photo(portraits: dict[str, Picture], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
-    Pillow.fromarray(portraits["person_05"]).resize((256, 256)).save(path, quality=95)
-    return path
 
 
 def recipe(motion: Path) -> Recipe:

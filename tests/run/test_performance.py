@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
-from support.footage import Picture, write_video
+from support.footage import write_video
 from support.meshes import morphable
 from support.perceived import Perceived, perceived
 
@@ -28,13 +27,6 @@ def driver(perceived: Perceived, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("driver") / "driver.mp4"
     frames = [frame.image[::2, ::2] for frame in perceived.example.frames[:COUNT]]
     write_video(path, frames, codec="libx264", audio="aac")
-    return path
-
-
-@pytest.fixture(scope="module")
-def photo(portraits: dict[str, Picture], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
-    Pillow.fromarray(portraits["person_05"]).resize((256, 256)).save(path, quality=95)
     return path
 
 
