@@ -16,7 +16,7 @@ from faceloom.methods.langbrt.checkpoint import LoadedLangBRT
 from faceloom.methods.langbrt.grain import luminance_of
 from faceloom.methods.langbrt.prompts import Blemish
 from faceloom.methods.langbrt.requests import Asked
-from faceloom.methods.langbrt.tone import log_light
+from faceloom.methods.langbrt.tone import LogLight, log_light
 from faceloom.nets.langbrt.detection import combined
 from faceloom.nets.langbrt.layers import resize
 from faceloom.types import FloatImage, Matte
@@ -69,11 +69,12 @@ class Network:
         where = torch.from_numpy(allowed)[None]
         if not allowed.any():
             return Seen(np.zeros_like(allowed), np.zeros(picture.shape[:2], np.float32), np.zeros_like(picture))
-        found, cover, change = self._run(picture, where)
-        return Seen(found, cover, log_light(np.clip(picture + change, 0, 1)) - log_light(picture))
+        log = log_light(picture)
+        found, cover, change = self._run(picture, log, where)
+        return Seen(found, cover, log_light(np.clip(picture + change, 0, 1)) - log)
 
     @torch.inference_mode()
-    def _run(self, picture: FloatImage, where: Tensor) -> tuple[NDArray[np.float32], Matte, FloatImage]:
+    def _run(self, picture: FloatImage, log: LogLight, where: Tensor) -> tuple[NDArray[np.float32], Matte, FloatImage]:
         """Maps (N, S, S), m (S, S), and the change of the picture (S, S, 3) in [-1, 1].
 
         As ``LangBRT.forward``, but the maps are held to where each prompt may be before anything follows from them.
@@ -83,26 +84,29 @@ class Network:
         model = self.model
         maps, features = model.encoder(image)
         found = torch.sigmoid(model.detection(features, self.text))
-        dark = torch.from_numpy(_darkness(picture, where[0].amax(0).numpy()))[None, None]
-        where = functional.interpolate(where, found.shape[-2:], mode="area")
-        found = _certain(found) * where * self._no_mole(features, where, dark)
+        small = functional.interpolate(where, found.shape[-2:], mode="area")
+        found = _certain(found) * small * self._no_mole(features, log, where, small)
         ones = torch.ones(found.shape[:2])
         target = combined(found, ones)
-        small = functional.adaptive_max_pool2d(found, maps[-1].shape[-2:])
-        latent = model.transformer(maps[-1], small, self.text, ones)
+        coarse = functional.adaptive_max_pool2d(found, maps[-1].shape[-2:])
+        latent = model.transformer(maps[-1], coarse, self.text, ones)
         cover, large = resize(target, image.shape[-2:]), resize(found, image.shape[-2:])
         change = cover * model.decoder(latent, maps, target, image)
         return large[0].numpy(), cover[0, 0].numpy(), (change[0].permute(1, 2, 0) / 2).contiguous().numpy()
 
-    def _no_mole(self, features: Tensor, where: Tensor, dark: Tensor) -> Tensor:
-        """What is left of each prompt, (1, N, h, w) or 1: nothing on moles, except where they are asked for."""
+    def _no_mole(self, features: Tensor, log: LogLight, where: Tensor, small: Tensor) -> Tensor:
+        """What is left of each prompt, (1, N, h, w) or 1: nothing on moles, except where they are asked for.
+
+        ``small`` is ``where`` at the size of the maps.
+        """
         if self._moles is None or not self._like_moles.any():
             return torch.ones(1)
         mole = torch.sigmoid(self.model.detection(features, self._moles))
         # Detection alone takes many a spot for a mole; but spots are paler.
+        dark = torch.from_numpy(_darkness(log, where[0].amax(0).numpy()))[None, None]
         mole = mole * functional.adaptive_max_pool2d(dark, mole.shape[-2:]).clamp(min=0)
         mole = functional.max_pool2d(_step(mole, *_MOLE), 3, stride=1, padding=1)
-        wanted = (where * self._wants_moles[:, None, None]).amax(1, keepdim=True)
+        wanted = (small * self._wants_moles[:, None, None]).amax(1, keepdim=True)
         return 1 - mole * (1 - wanted) * self._like_moles[:, None, None]
 
 
@@ -116,12 +120,12 @@ _DOUBT = 0.03, 0.12
 """Certainty of a pixel below which it is left alone, and from which on it counts as it is."""
 
 
-def _darkness(picture: FloatImage, skin: Matte) -> Matte:
+def _darkness(log: LogLight, skin: Matte) -> Matte:
     """How much darker each place is than the skin around it, as a logarithm of luminance; hair beside it is no skin."""
-    log, size = luminance_of(log_light(picture)), len(picture)
+    luminance, size = luminance_of(log), len(log)
     weight = cv2.GaussianBlur(skin, (0, 0), _AROUND * size) + np.float32(1e-4)
-    around = cv2.GaussianBlur(log * skin, (0, 0), _AROUND * size) / weight
-    return around - cv2.GaussianBlur(log, (0, 0), _DOT * size)
+    around = cv2.GaussianBlur(luminance * skin, (0, 0), _AROUND * size) / weight
+    return around - cv2.GaussianBlur(luminance, (0, 0), _DOT * size)
 
 
 def _certain(found: Tensor) -> Tensor:

@@ -13,14 +13,12 @@ from faceloom.geometry import topology as t
 from faceloom.geometry.masks import Region, region_mask, smoothstep
 from faceloom.methods.langbrt.prompts import Area, Side
 from faceloom.methods.langbrt.regions import area_masks, side_mask
-from faceloom.methods.langbrt.skin import beard
-from faceloom.perceive import FaceClass, Perception, perceive_image
-from faceloom.perceive.parse import CROP_SIZE
+from faceloom.methods.langbrt.skin import beard, parsed_as_skin
+from faceloom.perceive import Perception, perceive_image
 from faceloom.types import Box, Image, Matte, Points
 from faceloom.weights import Store
 
 WEIGHTS = ("face_landmarker", "yunet", "bisenet_celebamask")
-_SKIN = (FaceClass.SKIN, FaceClass.NOSE)
 _EYES_MM, _FACE_MM = 90.0, 112.0
 """Between the outer corners of adults' eyes, and from the bridge of the nose to the chin, mm."""
 
@@ -84,13 +82,8 @@ def find_anatomy(image: Image, perception: Perception, *, parser: bool = True) -
 
 
 def parsed_skin(image: Image, landmarks: Points, perception: Perception) -> Matte:
-    """Skin of an aligned face by the face parser, (H, W) float32 with edges a little inside; beards are none.
-
-    At the parser's own size: of smaller pictures it takes noses and foreheads of one face in seven for background.
-    """
-    larger = cv2.INTER_CUBIC if len(image) < CROP_SIZE else cv2.INTER_AREA
-    classes = perception.parser.parse_crop(cv2.resize(image, (CROP_SIZE, CROP_SIZE), interpolation=larger))
-    skin = np.isin(classes, [int(kind) for kind in _SKIN]).astype(np.uint8)
+    """Skin of an aligned face by the face parser, (H, W) float32 with edges a little inside; beards are none."""
+    skin = parsed_as_skin(image, perception.parser)
     return soften(skin, image.shape[1], image.shape[0]) * (1 - beard(image, landmarks))
 
 
