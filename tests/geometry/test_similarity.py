@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from faceloom.errors import GeometryError
 from faceloom.geometry import topology as t
-from faceloom.geometry.similarity import face_crop, fit_similarity, invert, scale_of, transform
+from faceloom.geometry.similarity import face_crop, fit_affine, fit_similarity, invert, scale_of, transform
 
 SQUARE = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
 RNG_POINTS = np.random.default_rng(3).normal(size=(12, 2)) * 50
@@ -34,6 +34,47 @@ def test_quarter_turn_by_hand() -> None:
 def test_a_known_similarity_is_recovered(matrix: np.ndarray) -> None:
     fitted = fit_similarity(RNG_POINTS, transform(matrix, RNG_POINTS))
     np.testing.assert_allclose(fitted, matrix, atol=1e-9 * (1 + np.abs(matrix).max()))
+
+
+def test_an_affine_map_by_hand() -> None:
+    # (x, y) -> (2 x + y + 5, -3 y): wider, sheared, and turned over.
+    target = np.array([[5.0, 0.0], [9.0, 0.0], [11.0, -6.0], [7.0, -6.0]])
+    np.testing.assert_allclose(fit_affine(SQUARE, target), [[2, 1, 5], [0, -3, 0]], atol=1e-12)
+
+
+@given(
+    st.lists(st.floats(-20, 20), min_size=4, max_size=4),
+    st.tuples(st.floats(-1000, 1000), st.floats(-1000, 1000)),
+    st.floats(-1e4, 1e4),
+)
+def test_a_known_affine_map_is_recovered(linear: list[float], shift: tuple[float, float], away: float) -> None:
+    matrix = np.column_stack([np.reshape(linear, (2, 2)), shift])
+    points = RNG_POINTS + away
+    fitted = transform(fit_affine(points, transform(matrix, points)), points)
+    np.testing.assert_allclose(fitted, transform(matrix, points), atol=1e-7 * (1 + abs(away)))
+
+
+def test_an_affine_map_is_the_best_one() -> None:
+    target = RNG_POINTS + np.random.default_rng(1).normal(size=RNG_POINTS.shape)
+    residual = transform(fit_affine(RNG_POINTS, target), RNG_POINTS) - target
+    columns = np.column_stack([RNG_POINTS, np.ones(len(RNG_POINTS))])
+    np.testing.assert_allclose(columns.T @ residual, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        (SQUARE[:2], SQUARE[:2], "at least 3 points, got 2 and 2"),
+        (SQUARE, SQUARE[:3], "got 4 and 3"),
+        (SQUARE[:1].repeat(4, axis=0), SQUARE, "all lie on one line"),
+        (np.arange(8.0).reshape(4, 2), SQUARE, "all lie on one line"),
+        (SQUARE, SQUARE * np.nan, "finite"),
+        (np.full((4, 2), np.inf), SQUARE, "finite"),
+    ],
+)
+def test_no_affine_map(source: np.ndarray, target: np.ndarray, message: str) -> None:
+    with pytest.raises(GeometryError, match=message):
+        fit_affine(source, target)
 
 
 def test_a_mirrored_target_gives_no_reflection() -> None:

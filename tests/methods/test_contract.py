@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from faceloom.methods import contract
 from faceloom.methods.contract import as_retoucher, choose, installed, make_method, retouches, suggest, unusable
 from faceloom.methods.multiband import Multiband
 from faceloom.types import Attribute, Recipe
-from faceloom.weights import builtin_records
+from faceloom.weights import Store, builtin_records
 
 
 def entry_points_of(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
@@ -101,6 +102,21 @@ def test_a_broken_package_does_not_stop_the_others(monkeypatch: pytest.MonkeyPat
 )
 def test_suggestions(word: str, known: list[str], hint: str) -> None:
     assert suggest(word, known) == hint
+
+
+@pytest.mark.parametrize("recipe", [{"take": {Attribute.MOUTH: Path("a.jpg")}}, {"take": {}, "retouch": ("acne",)}])
+def test_a_method_reads_its_weights_from_the_callers_store(recipe: dict[str, Any], tmp_path: Path) -> None:
+    store = Store(tmp_path, only_permissive=True)
+    assert make_method(Recipe(**recipe), store).store is store  # type: ignore[attr-defined]
+
+
+def test_a_method_without_weights_is_given_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Plain(Multiband):
+        def __init__(self, options: object) -> None:
+            pass
+
+    monkeypatch.setattr(contract, "choose", lambda *args, **kwargs: Plain)
+    assert not hasattr(make_method(Recipe(take={}), Store(tmp_path)), "store")
 
 
 class TestRetouching:

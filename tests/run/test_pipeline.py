@@ -59,7 +59,7 @@ def test_pixels_outside_the_matte_are_untouched(
 ) -> None:
     where: dict[Fraction, np.ndarray] = {}
     monkeypatch.setattr(Watched, "where", where, raising=False)
-    monkeypatch.setattr(pipeline, "make_method", lambda recipe: Watched(recipe.options))
+    monkeypatch.setattr(pipeline, "make_method", lambda recipe, store=None: Watched(recipe.options))
     edit_clip(take(mouth=references.mouth), footage.plain, tmp_path / "o.mkv", LOSSLESS, store=store)
     before, after = planes(footage.plain), planes(tmp_path / "o.mkv")
     assert len(before) == len(after) == len(where) == 16

@@ -47,6 +47,28 @@ def fit_similarity(source: Points, target: Points, weights: NDArray[np.float64] 
     return np.column_stack([linear, q_mean - linear @ p_mean])
 
 
+def fit_affine(source: Points, target: Points) -> Matrix:
+    """Least-squares affine map from ``source`` to ``target``, both (N, 2+) points, N >= 3; only x and y are used.
+
+    Returns:
+        (2, 3) float64 matrix from the frame of ``source`` to that of ``target``.
+
+    Raises:
+        GeometryError: fewer than three points, all on one line, or values that are not finite.
+    """
+    p, q = np.asarray(source, np.float64)[:, :2], np.asarray(target, np.float64)[:, :2]
+    if p.shape != q.shape or len(p) < 3:
+        raise GeometryError(f"an affine map needs two equal lists of at least 3 points, got {len(p)} and {len(q)}")
+    if not (np.isfinite(p).all() and np.isfinite(q).all()):
+        raise GeometryError("an affine map needs finite points; some of these are not numbers")
+    middle = p.mean(axis=0)
+    solution, _, rank, _ = np.linalg.lstsq(np.column_stack([p - middle, np.ones(len(p))]), q, rcond=1e-9)
+    if rank < 3:
+        raise GeometryError("an affine map needs points that do not all lie on one line")
+    linear = solution[:2].T
+    return np.column_stack([linear, solution[2] - linear @ middle])
+
+
 def transform(matrix: Matrix, points: Points) -> NDArray[np.float64]:
     """Apply a (2, 3) affine matrix to (..., 2) points."""
     return np.asarray(points, np.float64)[..., :2] @ matrix[:, :2].T + matrix[:, 2]

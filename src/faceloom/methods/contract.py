@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from faceloom.errors import RecipeError
 from faceloom.types import Attribute, Face, Frame, Patch, PromptMap, Recipe, Source, Window
+from faceloom.weights import Store
 
 GROUP = "faceloom.methods"
 _PREFERRED = ("multiband",)
@@ -31,6 +32,7 @@ class Method(Protocol):
     ``takes``      attributes that it can take from a source.
     ``needs``      names of the weights that it cannot run without, besides those of face perception.
     ``weights``    optional, of an instance: the same where the options change it, see ``needed_weights``.
+    ``store``      optional, of an instance: where it reads weights; ``make_method`` puts the caller's store there.
     ``context``    frames that it wants to see before and after each frame it edits.
 
     Some retouch by words: see ``Retoucher``.
@@ -89,10 +91,16 @@ def as_retoucher(method: Method) -> Retoucher | None:
     return cast(Retoucher, method) if retouches(type(method)) else None
 
 
-def make_method(recipe: Recipe) -> Method:
-    """The method that carries a recipe out, with its options. Raises RecipeError when there is none."""
+def make_method(recipe: Recipe, store: Store | None = None) -> Method:
+    """The method that carries a recipe out, with its options, and reads its weights from ``store``, if one is given.
+
+    Raises RecipeError when there is none.
+    """
     chosen = choose(recipe.take, recipe.method, retouch=bool(recipe.retouch))
-    return chosen({**recipe.options, RETOUCH: recipe.retouch} if recipe.retouch else recipe.options)
+    method = chosen({**recipe.options, RETOUCH: recipe.retouch} if recipe.retouch else recipe.options)
+    if store is not None and hasattr(method, "store"):
+        method.store = store
+    return method
 
 
 def needed_weights(method: Method) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ moving: teeth and tongue, gaze, blinks and lip closures are the target's own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -28,9 +28,12 @@ from faceloom.methods.light import SMOOTHING_RADIUS, Light, LightMeter, light_fr
 from faceloom.methods.memo import Shots
 from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
+from faceloom.methods.registration import Registrar
 from faceloom.methods.surround import part_and_skin
 from faceloom.methods.tone import light_alone, on_other_skin
-from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Matte, Part, Patch, Source, Window
+from faceloom.perceive import Perception
+from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Image, Matte, Part, Patch, Source, Window
+from faceloom.weights import Store
 
 ORDER = (Part.NOSE, Part.MOUTH, Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW, Part.LEFT_EYE, Part.RIGHT_EYE)
 """Large parts first, so that small ones lie on top."""
@@ -58,14 +61,21 @@ class Multiband:
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         if options:
             raise RecipeError(f"method 'multiband' has no options, got {', '.join(options)}")
+        self.store = Store()
 
     def prepare(self, sources: Mapping[Attribute, Source]) -> list[Job]:
         """Cut out, clean and measure the parts, in the order in which they are blended."""
         chosen = {part: source for attribute, source in sources.items() for part in attribute.parts}
         references = [cut_reference(part, chosen[part]) for part in ORDER if part in chosen]
-        looks = FaceLooks()
+        # Networks of its own: those that follow the target are busy in another thread.
+        looks, perception = FaceLooks(), Perception(self.store, threads=1)
         return [
-            Job(ref, LightMeter(ref.part, ref.skin, ref.eyeball, looks), CoverWatch(ref.part, looks), looks)
+            Job(
+                Registrar(ref, perception),
+                LightMeter(ref.part, ref.skin, ref.eyeball, looks),
+                CoverWatch(ref.part, looks),
+                looks,
+            )
             for ref in references
         ]
 
@@ -74,8 +84,8 @@ class Multiband:
         for person in {face.track for face in faces if face is not None}:
             for job in prepared:
                 job.meet(person, window)
-        per_job = [job.plan(window, faces) for job in prepared]
         core = range(*window.core.indices(len(window.frames)))
+        per_job = [job.plan(window, faces) for job in prepared]
         # Only for placing: what is measured of a frame must not depend on how many frames of context it was given.
         placed = steady_irises(faces) if any(job.reference.part in _EYES for job in prepared) else faces
         patches = [_edit(window.frames[i], placed[i], [plans[i] for plans in per_job]) for i in core]
@@ -99,30 +109,60 @@ class Plan:
 class Job:
     """One part to transfer through a clip."""
 
-    reference: PartReference
+    registrar: Registrar
     meter: LightMeter
     watch: CoverWatch
     looks: FaceLooks
     shots: Shots = field(default_factory=Shots)
 
+    @property
+    def reference(self) -> PartReference:
+        """The part as it was cut out, not registered to anybody."""
+        return self.registrar.reference
+
     def plan(self, window: Window, faces: Sequence[Face | None]) -> list[Plan | None]:
-        """Light and cover of the part in every frame of a window; None where there is no face."""
+        """What to place, light and cover of the part in every frame of a window; None where there is no face."""
         ref = self.reference
         self.looks.forget_before(window.frames[0].index)
         gains = self.meter.lights(window.frames, faces)
         covered = self.watch.covered(window.frames, faces, window.core)
         is_eye = ref.part in _EYES
         trusts = steady_trusts(ref.part, faces, ref.landmarks) if is_eye else [None] * len(faces)
-        return [
+        plans = [
             None if light is None or cover is None else Plan(ref, light, self.watch.points, cover, trust)
             for light, cover, trust in zip(gains, covered, trusts, strict=True)
         ]
+        for index in range(*window.core.indices(len(window.frames))):
+            plan, face = plans[index], faces[index]
+            if plan is not None and face is not None:
+                plans[index] = self._registered(plan, window.frames[index], face)
+        return plans
+
+    def _registered(self, plan: Plan, frame: Frame, face: Face) -> Plan:
+        """The plan with the reference as it is to be placed on this person."""
+
+        def draw(reference: PartReference) -> Image:
+            patch = _edit(frame, face, [replace(plan, reference=reference)])
+            return frame.image if patch is None else _pasted(frame.image, patch)
+
+        covered = float(plan.covered.max(initial=0))
+        return replace(plan, reference=self.registrar.registered(frame.image, face, covered, draw))
 
     def meet(self, person: int, window: Window) -> None:
         """Drop everything measured of a person in another shot or clip; before ``plan``, for every person."""
         if self.shots.is_new_to(person, window):
-            for memory in (self.looks, self.meter, self.watch):
+            for memory in (self.looks, self.meter, self.watch, self.registrar):
                 memory.forget(person)
+
+
+def _pasted(image: Image, patch: Patch) -> Image:
+    """A picture with a patch of ``_edit`` in it."""
+    left, top = patch.crop.offset or (0, 0)
+    picture = image.copy()
+    # Where the matte is 0 the patch holds the frame's own pixels.
+    inside = picture[top : top + patch.crop.height, left : left + patch.crop.width]
+    inside[...] = patch.image * np.float32(255) + np.float32(0.5)
+    return picture
 
 
 def _edit(frame: Frame, face: Face | None, plans: Sequence[Plan | None]) -> Patch | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -102,10 +102,16 @@ def cut_reference(part: Part, source: Source) -> PartReference:
     whole = Box(0, 0, box.width, box.height)
     clean = part_and_skin(picture, part, local, skin_statistics(skin), whole)
     levels = warp.minified(picture)
-    sharp = np.stack([_sharpness_when_sampled(part, levels, local, zoom) for zoom in ZOOMS])
     bare = _bare(picture, part, local, skin)
     feature = _feature(picture, bare, part, local)
-    return PartReference(part, local, levels, clean, bare, skin, eyeball, feature, part_shading(part, look), sharp)
+    sharp, shading = _sharpness_by_zoom(part, levels, local), part_shading(part, look)
+    return PartReference(part, local, levels, clean, bare, skin, eyeball, feature, shading, sharp)
+
+
+def at_landmarks(reference: PartReference, landmarks: NDArray[np.float64]) -> PartReference:
+    """The same cut-out with the part at other ``landmarks``, (478, 3) pixels of it, and its sharpness there."""
+    sharp = _sharpness_by_zoom(reference.part, reference.levels, landmarks)
+    return replace(reference, landmarks=landmarks, sharpness=sharp)
 
 
 def _feature(picture: FloatImage, bare: Matte, part: Part, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,6 +147,13 @@ def _skin_brightness(
     x = np.clip((np.arange(box.left, box.right) - centre[0]) / unit, low[0], high[0])
     y = np.clip((np.arange(box.top, box.bottom) - centre[1]) / unit, low[1], high[1])
     return np.maximum(1.02 * np.exp(level[0] + level[1] * x + level[2] * y[:, None]) - 0.02, 1e-3).astype(np.float32)
+
+
+def _sharpness_by_zoom(
+    part: Part, levels: list[NDArray[np.float32]], landmarks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``sharpness`` of a ``PartReference``."""
+    return np.stack([_sharpness_when_sampled(part, levels, landmarks, zoom) for zoom in ZOOMS])
 
 
 def _sharpness_when_sampled(

@@ -91,7 +91,7 @@ def edit_clip(
     """
     begin, settings, times = time.perf_counter(), output or Output(), StageTimes()
     store = store or Store()
-    method, weights = make_method(recipe), required_weights(recipe)
+    method, weights = make_method(recipe, store), required_weights(recipe)
     retoucher, sheet = as_retoucher(method), _mask_sheet(recipe, settings, (target, out))
     report = Report(str(target), str(out), describe_recipe(recipe), method.name, versions=versions())
     clip = _open_target(recipe, target, out, settings)

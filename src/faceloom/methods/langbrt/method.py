@@ -36,7 +36,8 @@ class LangBRTMethod:
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self.options = read_options(options or {})
-        own = self.options.checkpoint not in Store().records
+        self.store = Store()
+        own = self.options.checkpoint not in self.store.records
         self.weights = (() if own else (self.options.checkpoint,)) + MiniLM.weights
 
     @classmethod
@@ -61,7 +62,7 @@ class LangBRTMethod:
                 ) from error
         from faceloom.methods.langbrt.prepared import prepare
 
-        return prepare(self.options, Store())
+        return prepare(self.options, self.store)
 
     def apply(self, window: Window, faces: Sequence[Face | None], prepared: Prepared) -> list[list[Patch]]:
         """See ``Method.apply``."""

@@ -35,6 +35,7 @@ class UniFaceGAN:
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self.options = read_options(options or {})
+        self.store = Store()
 
     @classmethod
     def status(cls) -> str:
@@ -46,8 +47,8 @@ class UniFaceGAN:
 
     def prepare(self, sources: Mapping[Attribute, Source]) -> Prepared:
         """Fit the model to the sources and take the texture of the one whose face is put on."""
-        store, trained = Store(), generator_file(self.options)
-        fitter = FaceFitter(read_morphable_model(store), MorphableRegressor(store))
+        trained = generator_file(self.options)
+        fitter = FaceFitter(read_morphable_model(self.store), MorphableRegressor(self.store))
         identity = sources.get(Attribute.IDENTITY)
         driving = [sources.get(attribute) for attribute in (Attribute.EXPRESSION, Attribute.POSE, Attribute.GAZE)]
         # One clip often drives several; it is fitted once.

@@ -33,7 +33,8 @@ class VPartSwap:
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self.options = read_options(options or {})
         # A checkpoint of the user's own is a file, or a name that the store will not know.
-        own = self.options.checkpoint not in Store().records
+        self.store = Store()
+        own = self.options.checkpoint not in self.store.records
         self.weights = (() if own else (self.options.checkpoint,)) + (
             ("raft_things",) if self.options.attention == "raft" else ()
         )
@@ -51,10 +52,10 @@ class VPartSwap:
             ) from error
         from faceloom.methods.vpartswap.prepared import Prepared, load_codec, make_flow, read_references
 
-        store = Store()
-        codec = load_codec(self.options, store)
+        self._multiband.store = self.store
+        codec = load_codec(self.options, self.store)
         references = read_references(sources, codec)
-        return Prepared(codec, references, make_flow(self.options, store), self._multiband.prepare(sources))
+        return Prepared(codec, references, make_flow(self.options, self.store), self._multiband.prepare(sources))
 
     def apply(self, window: Window, faces: Sequence[Face | None], prepared: Prepared) -> list[list[Patch]]:
         """See ``Method.apply``."""
