@@ -14,14 +14,17 @@ from edited_frames import Shown, Variant, Workshop, nearest
 from numpy.typing import NDArray
 
 from faceloom.evaluate import motion, warping
-from faceloom.geometry.masks import Region, region_mask
-from faceloom.geometry.partcover import mouth_openness, part_box, part_matte
+from faceloom.geometry import masks
+from faceloom.geometry.masks import Region
+from faceloom.geometry.partcover import face_scale, mouth_openness, part_box, part_matte
 from faceloom.perceive import Perception
 from faceloom.perceive.tracker import FaceTracker
 from faceloom.types import Attribute, Box, Face, Frame, Image
 
 _LONGEST = 512
 """Pixels: larger face crops are reduced before the flow is computed."""
+_LIP_EDGE = 0.03
+"""How far the edge of what shows between the lips reaches onto them, in inter-ocular distances."""
 
 
 @dataclass
@@ -29,8 +32,9 @@ class Row:
     """What was measured for one clip, part, reference and method. Lists have one entry per frame or pair of frames.
 
     Warping errors are 1000 x mean squared (or absolute) differences in the face oval; the part's own are taken
-    under its matte. Landmark shifts are shares of the inter-ocular distance. ``pairs`` holds the first frame of each
-    pair that was scored, ``errors`` and ``target_errors`` the squared errors in that order.
+    under its matte, those of its surface without what shows between the lips. Landmark shifts are shares of the
+    inter-ocular distance. ``pairs`` holds the first frame of each pair that was scored, ``errors`` and
+    ``target_errors`` the squared errors in that order.
     """
 
     clip: str
@@ -47,6 +51,7 @@ class Row:
     warp: float = math.nan
     warp_absolute: float = math.nan
     warp_part: float = math.nan
+    warp_surface: float = math.nan
     target_warp: float = math.nan
     landmarks: float = math.nan
     landmarks_worst_frame: float = math.nan
@@ -69,6 +74,7 @@ class _Pair:
     flow: warping.Flow
     face: warping.Mask
     parts: dict[Attribute, warping.Mask]
+    surfaces: dict[Attribute, warping.Mask]
 
     def cut(self, image: Image) -> Image:
         return cv2.resize(image[self.box.slices], self.size, interpolation=cv2.INTER_AREA)
@@ -76,11 +82,12 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _OwnError:
-    """The target's own warping error from frame ``index`` to the next: of the face, and squared under each part."""
+    """The target's own warping error from frame ``index`` to the next: of the face; squared, of parts and surfaces."""
 
     index: int
     face: warping.WarpingError
     parts: dict[Attribute, float]
+    surfaces: dict[Attribute, float]
 
 
 class _Scores:
@@ -91,7 +98,7 @@ class _Scores:
         # Baselines are compared on warping error alone; finding landmarks on them would double the time.
         self.tracker = None if variant.is_baseline else FaceTracker(perception)
         self.gallery = None if variant.is_baseline else Gallery()
-        self.errors: list[tuple[float, float, float]] = []
+        self.errors: list[tuple[float, float, float, float]] = []
         self.shifts: list[NDArray[np.float64]] = []
         self.found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         self.edited = self.lost = 0
@@ -144,14 +151,19 @@ def _score_pair(before: Shown, shown: Shown, face: Face, workshop: Workshop, par
         return
     residual = warping.warping_residual(pair.cut(before.target.image), pair.cut(shown.target.image), pair.flow)
     error = warping.residual_error(residual, pair.face)
-    by_part = {part: warping.residual_error(residual, mask).squared for part, mask in pair.parts.items()}
-    own.append(_OwnError(before.target.index, error, by_part))
+    by_part, by_surface = (
+        {part: warping.residual_error(residual, mask).squared for part, mask in some.items()}
+        for some in (pair.parts, pair.surfaces)
+    )
+    own.append(_OwnError(before.target.index, error, by_part, by_surface))
     for variant, score in scores.items():
         first, following = pair.cut(before.outputs[variant].image), pair.cut(shown.outputs[variant].image)
         changed = warping.warping_residual(first, following, pair.flow)
         result = warping.residual_error(changed, pair.face)
-        part = warping.residual_error(changed, pair.parts[variant.part]).squared
-        score.errors.append((result.squared, result.absolute, part))
+        part, surface = (
+            warping.residual_error(changed, some[variant.part]).squared for some in (pair.parts, pair.surfaces)
+        )
+        score.errors.append((result.squared, result.absolute, part, surface))
         if score.gallery is not None:
             increase = np.abs(changed).sum(axis=-1) - np.abs(residual).sum(axis=-1)
             focus = _focus(variant.part, face, before.target)
@@ -171,12 +183,15 @@ def _pair(first: Image, following: Image, face: Face, workshop: Workshop, parts:
     flow = workshop.perception.flow
     forward, backward = flow.flow(a, b), flow.flow(b, a)
     visible = warping.visible_in_both(forward, backward)
-    oval = visible & (cv2.resize(region_mask(Region.FACE_OVAL, landmarks, box), size) > 0.5)
-    masks = {}
+    oval = visible & (cv2.resize(masks.region_mask(Region.FACE_OVAL, landmarks, box), size) > 0.5)
+    opening = masks.dilate(masks.region_mask(Region.INNER_MOUTH, landmarks, box), _LIP_EDGE * face_scale(landmarks))
+    closed = cv2.resize(opening, size) <= 0.02
+    whole = {}
     for attribute in parts:
         covers = [part_matte(part, landmarks, None, box) for part in attribute.parts]
-        masks[attribute] = visible & (cv2.resize(np.maximum.reduce(covers), size) > 0.02)
-    return _Pair(box, size, forward, oval, masks)
+        whole[attribute] = visible & (cv2.resize(np.maximum.reduce(covers), size) > 0.02)
+    surfaces = {part: mask & closed if part == Attribute.MOUTH else mask for part, mask in whole.items()}
+    return _Pair(box, size, forward, oval, whole, surfaces)
 
 
 def _focus(attribute: Attribute, face: Face, frame: Frame) -> Box:
@@ -193,12 +208,13 @@ def _row(path: Path, score: _Scores, workshop: Workshop, frames: int, lost: int,
         row.edit_ms = 1000 * workshop.seconds[variant] / frames
         row.fps = frames / (workshop.seconds[variant] + workshop.perceiving)
     if own:
-        squared, absolute, part = zip(*score.errors, strict=True)
+        squared, absolute, part, surface = zip(*score.errors, strict=True)
         row.target_errors = [one.face.squared for one in own]
         row.errors, row.pairs = list(squared), [one.index for one in own]
         row.warp = warping.warping_ratio(squared, row.target_errors)
         row.warp_absolute = warping.warping_ratio(absolute, [one.face.absolute for one in own])
         row.warp_part = warping.warping_ratio(part, [one.parts[variant.part] for one in own])
+        row.warp_surface = warping.warping_ratio(surface, [one.surfaces[variant.part] for one in own])
         row.target_warp = float(np.nanmean(row.target_errors))
     if score.shifts:
         shifts = np.stack(score.shifts)
