@@ -160,7 +160,7 @@ def test_decoding_does_not_run_ahead_of_the_queue(clips, monkeypatch):
 
 
 def test_queue_depth_falls_with_frame_size():
-    assert depth_for(512 * 512 * 5) == 8
+    assert depth_for(512 * 512 * 5) == 16
     assert depth_for(1920 * 1080 * 5) == 6
     assert depth_for(3840 * 2160 * 5) == 1
     assert depth_for(7680 * 4320 * 6) == 1

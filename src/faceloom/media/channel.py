@@ -17,8 +17,8 @@ class Finished(Exception):
 
 
 def depth_for(frame_bytes: int) -> int:
-    """Frames a queue may hold: at most 8, fewer as frames get larger, never less than 1."""
-    return max(1, min(8, QUEUE_BYTES // max(1, frame_bytes)))
+    """Frames a queue may hold: at most a window of edits, fewer as frames get larger, never less than 1."""
+    return max(1, min(16, QUEUE_BYTES // max(1, frame_bytes)))
 
 
 class Channel(Generic[T]):

@@ -63,4 +63,4 @@ def _regrid(plane: Plane, have: PlaneFormat, fmt: PlaneFormat, native: NativePla
     step_x, step_y = max(1, fmt.step_x // have.step_x), max(1, fmt.step_y // have.step_y)
     if step_x == step_y == 1:
         return plane
-    return block_mean(plane.astype(np.float32)[:, :, None], step_x, step_y)[..., 0]
+    return block_mean(plane.astype(np.float32), step_x, step_y)

@@ -14,6 +14,10 @@ from faceloom.media.native import NativePlanes, Plane, to_rgb
 from faceloom.types import Box, Frame, Image
 
 
+_AT_ITS_LIMIT = np.array([1, *[0] * 254, 1], np.uint8)
+"""For each level of decoded RGB, whether what lies beyond it was cut off."""
+
+
 def edited_planes(frame: Frame, fmt: PlaneFormat, matrix: Matrix) -> NativePlanes:
     """The planes to encode for ``frame``.
 
@@ -66,7 +70,7 @@ def _add(native: NativePlanes, image: Image, decoded: Image, box: Box) -> Native
     difference = np.subtract(image, decoded, dtype=np.float32)
     deltas = _code_values(difference, fmt, native.matrix)
     # Decoded RGB at its limit may hide a sample far outside RGB; a difference would leave that excess behind.
-    clipped = difference.any(axis=2) & ((decoded == 0) | (decoded == 255)).any(axis=2)
+    clipped = _most(cv2.absdiff(image, decoded)) * _most(cv2.LUT(decoded, _AT_ITS_LIMIT)) > 0
     exact = from_rgb(image, replace(fmt, alpha=False), native.matrix).planes if clipped.any() else ()
     planes = list(native.planes)
     for index, delta in enumerate(deltas):
@@ -76,11 +80,17 @@ def _add(native: NativePlanes, image: Image, decoded: Image, box: Box) -> Native
         # A zero difference rounds to zero, so unedited samples inside the box keep their value.
         samples = np.clip(planes[index][where] + np.rint(delta).astype(np.int32), 0, fmt.peak).astype(fmt.dtype)
         if exact:
-            limit = block_mean(clipped.astype(np.float32)[:, :, None], step_x, step_y)[..., 0] > 0
+            limit = block_mean(clipped.astype(np.float32), step_x, step_y) > 0
             samples = np.where(limit, exact[index], samples)
         planes[index] = planes[index].copy()
         planes[index][where] = samples
     return replace(native, planes=tuple(planes))
+
+
+def _most(image: Image) -> NDArray[np.uint8]:
+    """(h, w) the highest of the three channels. Numpy takes eight times as long along a last axis of three."""
+    red, green, blue = cv2.split(image)
+    return cv2.max(cv2.max(red, green), blue)
 
 
 def _code_values(levels: NDArray[np.float32], fmt: PlaneFormat, matrix: Matrix) -> list[NDArray[np.float32]]:
@@ -102,14 +112,15 @@ def _luma_chroma(levels: NDArray[np.float32], fmt: PlaneFormat, matrix: Matrix) 
 
 
 def block_mean(values: NDArray[np.float32], step_x: int, step_y: int) -> NDArray[np.float32]:
-    """Mean over blocks of ``step_y`` rows by ``step_x`` columns of (h, w, c); edge blocks over what they contain."""
+    """Mean over blocks of ``step_y`` rows by ``step_x`` columns of (h, w) or (h, w, 2); edge blocks over what they hold."""
     if step_x == 1 and step_y == 1:
         return values
-    height, width, channels = values.shape
-    # Steps are at most 2, so repeating the edge leaves the mean of a partial block unchanged.
-    padded = np.pad(values, ((0, -height % step_y), (0, -width % step_x), (0, 0)), mode="edge")
-    rows, columns = padded.shape[0] // step_y, padded.shape[1] // step_x
-    return padded.reshape(rows, step_y, columns, step_x, channels).mean(axis=(1, 3), dtype=np.float32)
+    below, right = -values.shape[0] % step_y, -values.shape[1] % step_x
+    if below or right:
+        # Steps are at most 2, so repeating the edge leaves the mean of a partial block unchanged.
+        values = cv2.copyMakeBorder(values, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    size = (values.shape[1] // step_x, values.shape[0] // step_y)
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
 
 
 def _quantise(plane: NDArray[np.float32], fmt: PlaneFormat) -> Plane:

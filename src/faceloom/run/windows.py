@@ -14,6 +14,8 @@ from faceloom.types import Face, Frame, Window
 
 STEADY_SUPPORT = SUPPORT + FOLLOW_SUPPORT
 """Frames on each side that the steadied landmarks of a frame depend on."""
+_FIRST = 4
+"""Frames of a clip's first window, so that editing need not wait long for perception; each is twice the one before."""
 _MEMORY = 384 << 20
 """Bytes that the frames of one window may hold together, as far as its context allows."""
 
@@ -51,13 +53,13 @@ def window_length(frame_bytes: int, context: int, most: int = 16) -> int:
 def scenes(seen: Iterable[Seen], length: int, context: int) -> Iterator[Scene]:
     """Windows of at most ``length`` frames to edit, with ``context`` frames on each side where the shot has them.
 
-    No window crosses a hard cut. Landmarks are steadied with ``STEADY_SUPPORT`` frames more on each side, so every
+    The first ones of a clip are shorter. No window crosses a hard cut. Landmarks are steadied with ``STEADY_SUPPORT`` frames more on each side, so every
     frame comes out the same however long the windows are. Memory holds the pictures of
     ``length + 2 * context + STEADY_SUPPORT`` frames: of those further back only the faces are kept.
     """
     margin = context + STEADY_SUPPORT
     buffer: list[Seen] = []
-    start, first = 0, True
+    start, first, size = 0, True, min(length, _FIRST)
     for item in seen:
         if item.cut and buffer:
             for begin, end in _chunks(start, len(buffer), length):
@@ -65,10 +67,11 @@ def scenes(seen: Iterable[Seen], length: int, context: int) -> Iterator[Scene]:
                 first = False
             buffer, start = [], 0
         buffer.append(item)
-        if len(buffer) >= start + length + margin:
-            yield _scene(buffer, start, start + length, context, first)
+        if len(buffer) >= start + size + margin:
+            yield _scene(buffer, start, start + size, context, first)
             first = False
-            start += length
+            start += size
+            size = min(length, 2 * size)
             drop = max(0, start - margin)
             del buffer[:drop]
             start -= drop
