@@ -18,8 +18,9 @@ def face(track: int, size: float) -> Face:
 
 def scene(**sizes: float) -> Scene:
     """A window of one frame: ``a=10`` is track 1 of 10 pixels, ``b`` track 2, and so on."""
-    tracks = {ord(name) - 96: [face(ord(name) - 96, size)] for name, size in sizes.items()}
-    return Scene(Window([], slice(0, 0)), dict(tracks))
+    faces = {ord(name) - 96: face(ord(name) - 96, size) for name, size in sizes.items()}
+    areas = {track: one.box.area for track, one in faces.items()}
+    return Scene(Window([], slice(0, 0)), {track: [one] for track, one in faces.items()}, areas)
 
 
 def test_largest_stays_with_the_person_it_chose() -> None:

@@ -74,6 +74,24 @@ def test_faces_do_not_depend_on_the_windows(length: int) -> None:
             np.testing.assert_array_equal(whole[index][track], cut[index][track])
 
 
+def test_the_first_windows_of_a_clip_are_short() -> None:
+    """So that editing begins before a whole window has been perceived."""
+    stream = [seen(i, 1, cut=i in (0, 70)) for i in range(110)]
+    lengths = [scene.window.core.stop - scene.window.core.start for scene in scenes(stream, 16, 2)]
+    assert lengths == [4, 8, 16, 16, 16, 10, 16, 16, 8]
+    assert next(scenes(stream, 3, 2)).window.core == slice(0, 3)
+
+
+def test_areas_count_the_frames_read_ahead() -> None:
+    """Person 2 comes after the first window and its context, but is known of; who comes later still is not."""
+    stream = [seen(i, *((1, 2) if i >= 5 else (1,)), *((3,) if i >= 7 else ()), cut=i == 0) for i in range(40)]
+    first = next(scenes(stream, 4, 2))
+    assert first.tracks.keys() == first.areas.keys() == {1, 2}
+    ahead = range(4 + 2 + STEADY_SUPPORT)
+    for track, begin in ((1, 0), (2, 5)):
+        assert first.areas[track] == sum(stream[i].faces[track - 1].box.area for i in ahead[begin:])
+
+
 def test_memory_is_bounded() -> None:
     alive: WeakSet[Frame] = WeakSet()
 

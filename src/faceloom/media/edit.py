@@ -13,7 +13,6 @@ from faceloom.media.formats import PlaneFormat
 from faceloom.media.native import NativePlanes, Plane, to_rgb
 from faceloom.types import Box, Frame, Image
 
-
 _AT_ITS_LIMIT = np.array([1, *[0] * 254, 1], np.uint8)
 """For each level of decoded RGB, whether what lies beyond it was cut off."""
 

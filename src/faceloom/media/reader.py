@@ -76,7 +76,7 @@ class Clip:
     file (not shifted by ``start``). ``Frame.image`` is upright RGB in the file's own primaries and transfer, decoded
     with the file's matrix and range, and read-only: make an edit with ``frame.edited``.
 
-    Decoding and conversion run in a thread that stays at most a few frames ahead (8, fewer for large frames), so
+    Decoding and conversion run in a thread that stays at most a few frames ahead (16, fewer for large frames), so
     memory does not grow with the length of the clip. A clip is read once; open it again for another pass.
 
     info         what ``probe`` says of the file.

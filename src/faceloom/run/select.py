@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from faceloom.errors import FaceError
 from faceloom.run.windows import Scene
-from faceloom.types import Face, Track
+from faceloom.types import Track
 
 
 class Selector:
     """Chooses tracks: "all", a track id, or "largest".
 
-    "largest" is the person who covers most of the picture over the first window in which anybody is seen. The
-    choice then stays with that person through cuts and absences, so that an edit never jumps to somebody else.
+    "largest" is the person who covers most of the picture in the first window in which anybody is seen and the frames
+    read ahead of it. The choice then stays with that person through cuts and absences, so that an edit never jumps to somebody else.
     """
 
     def __init__(self, face: str) -> None:
@@ -28,7 +28,7 @@ class Selector:
             wanted = int(self.face)
             return [wanted] if wanted in scene.tracks else []
         if self._chosen is None and scene.tracks:
-            self._chosen = max(scene.tracks, key=lambda track: _area(scene.tracks[track]))
+            self._chosen = max(scene.tracks, key=lambda track: scene.areas[track])
         return [self._chosen] if self._chosen in scene.tracks and self._chosen is not None else []
 
 
@@ -44,7 +44,3 @@ def explain_nobody(path: str, face: str, tracks: Sequence[Track]) -> FaceError:
         f"{path}: the face '{face}' does not appear; nothing was written. Tracks in this clip: {ids}; "
         "`faceloom inspect` shows them with thumbnails"
     )
-
-
-def _area(faces: Sequence[Face | None]) -> int:
-    return sum(face.box.area for face in faces if face is not None)

@@ -37,10 +37,15 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A window and, per track id, that person's steadied face in each of its frames (None where not seen)."""
+    """A window and the people in it.
+
+    tracks  per track id, that person's steadied face in each of its frames (None where not seen).
+    areas   per track id, pixels that boxes around the face cover together, in this window and the frames read ahead of it.
+    """
 
     window: Window
     tracks: dict[int, list[Face | None]]
+    areas: dict[int, int]
 
 
 def window_length(frame_bytes: int, context: int, most: int = 16) -> int:
@@ -99,7 +104,12 @@ def _scene(buffer: list[Seen], start: int, stop: int, context: int, first: bool)
     ids = sorted({face.track for item in buffer[low:high] for face in item.faces})
     tracks = {track: _steady(support, track)[low - support_low : high - support_low] for track in ids}
     window = Window([item.frame for item in buffer[low:high]], slice(start - low, stop - low), first)
-    return Scene(window, tracks)
+    areas = dict.fromkeys(ids, 0)
+    for item in buffer[low:]:
+        for face in item.faces:
+            if face.track in areas:
+                areas[face.track] += face.box.area
+    return Scene(window, tracks, areas)
 
 
 def _steady(support: list[Seen], track: int) -> list[Face | None]:
