@@ -74,12 +74,13 @@ def test_faces_do_not_depend_on_the_windows(length: int) -> None:
             np.testing.assert_array_equal(whole[index][track], cut[index][track])
 
 
-def test_the_first_windows_of_a_clip_are_short() -> None:
+def test_the_first_windows_of_a_clip_can_be_short() -> None:
     """So that editing begins before a whole window has been perceived."""
     stream = [seen(i, 1, cut=i in (0, 70)) for i in range(110)]
-    lengths = [scene.window.core.stop - scene.window.core.start for scene in scenes(stream, 16, 2)]
+    lengths = [scene.window.core.stop - scene.window.core.start for scene in scenes(stream, 16, 2, 4)]
     assert lengths == [4, 8, 16, 16, 16, 10, 16, 16, 8]
-    assert next(scenes(stream, 3, 2)).window.core == slice(0, 3)
+    assert next(scenes(stream, 3, 2, 4)).window.core == slice(0, 3)
+    assert next(scenes(stream, 16, 2)).window.core == slice(0, 16)
 
 
 def test_areas_count_the_frames_read_ahead() -> None:

@@ -111,7 +111,10 @@ def _luma_chroma(levels: NDArray[np.float32], fmt: PlaneFormat, matrix: Matrix) 
 
 
 def block_mean(values: NDArray[np.float32], step_x: int, step_y: int) -> NDArray[np.float32]:
-    """Mean over blocks of ``step_y`` rows by ``step_x`` columns of (h, w) or (h, w, 2); edge blocks over what they hold."""
+    """Mean over blocks of ``step_y`` rows by ``step_x`` columns of (h, w) or (h, w, 2).
+
+    Blocks at the edge: over what they contain.
+    """
     if step_x == 1 and step_y == 1:
         return values
     below, right = -values.shape[0] % step_y, -values.shape[1] % step_x

@@ -31,6 +31,8 @@ from faceloom.run.windows import Scene, Seen, scenes, window_length
 from faceloom.types import Attribute, Face, Frame, Patch, Recipe, Source
 from faceloom.weights import Store
 
+_OPENING = 4
+"""Frames of a clip's first window."""
 PERCEPTION = ("face_landmarker", "yunet", "sface")
 """Weights that every edit needs to find and follow faces."""
 
@@ -202,7 +204,7 @@ class _Run:
         # As many frames as a window takes, so that perception does not wait while a window is edited.
         seen = ahead(self._perceive(frames), depth=length)
         try:
-            for scene in scenes(seen, length, self.method.context):
+            for scene in scenes(seen, length, self.method.context, _OPENING):
                 chosen = selector.choose(scene)
                 for index, patches in self._patches(scene, chosen):
                     with self.times("compose"):

@@ -13,7 +13,8 @@ class Selector:
     """Chooses tracks: "all", a track id, or "largest".
 
     "largest" is the person who covers most of the picture in the first window in which anybody is seen and the frames
-    read ahead of it. The choice then stays with that person through cuts and absences, so that an edit never jumps to somebody else.
+    read ahead of it. The choice then stays with that person through cuts and absences, so that an edit never jumps to
+    somebody else.
     """
 
     def __init__(self, face: str) -> None:

@@ -14,8 +14,6 @@ from faceloom.types import Face, Frame, Window
 
 STEADY_SUPPORT = SUPPORT + FOLLOW_SUPPORT
 """Frames on each side that the steadied landmarks of a frame depend on."""
-_FIRST = 4
-"""Frames of a clip's first window, so that editing need not wait long for perception; each is twice the one before."""
 _MEMORY = 384 << 20
 """Bytes that the frames of one window may hold together, as far as its context allows."""
 
@@ -40,7 +38,7 @@ class Scene:
     """A window and the people in it.
 
     tracks  per track id, that person's steadied face in each of its frames (None where not seen).
-    areas   per track id, pixels that boxes around the face cover together, in this window and the frames read ahead of it.
+    areas   per track id, pixels that boxes around the face cover together, in it and the frames read ahead of it.
     """
 
     window: Window
@@ -55,16 +53,19 @@ def window_length(frame_bytes: int, context: int, most: int = 16) -> int:
     return int(max(2, min(most, fits)))
 
 
-def scenes(seen: Iterable[Seen], length: int, context: int) -> Iterator[Scene]:
+def scenes(seen: Iterable[Seen], length: int, context: int, opening: int | None = None) -> Iterator[Scene]:
     """Windows of at most ``length`` frames to edit, with ``context`` frames on each side where the shot has them.
 
-    The first ones of a clip are shorter. No window crosses a hard cut. Landmarks are steadied with ``STEADY_SUPPORT`` frames more on each side, so every
+    No window crosses a hard cut. Landmarks are steadied with ``STEADY_SUPPORT`` frames more on each side, so every
     frame comes out the same however long the windows are. Memory holds the pictures of
     ``length + 2 * context + STEADY_SUPPORT`` frames: of those further back only the faces are kept.
+
+    opening  frames of a clip's first window, of which each one after may be twice as long as the one before: editing
+             then need not wait until a whole window has been perceived. None for whole windows from the beginning.
     """
     margin = context + STEADY_SUPPORT
     buffer: list[Seen] = []
-    start, first, size = 0, True, min(length, _FIRST)
+    start, first, size = 0, True, min(length, opening or length)
     for item in seen:
         if item.cut and buffer:
             for begin, end in _chunks(start, len(buffer), length):
