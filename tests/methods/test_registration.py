@@ -16,6 +16,7 @@ from faceloom.types import Attribute, Face, Image, Part, Source, Window
 
 TURNED = np.array([[0.5, 0, 0.87, 0], [0, 1, 0, 0], [-0.87, 0, 0.5, 0], [0, 0, 0, 1.0]])
 """The pose of a head turned by 60 degrees."""
+TINY = np.random.default_rng(2).uniform(0, 10, (478, 3)).astype(np.float32)
 
 
 def moved(source: Source, x: float, y: float) -> Source:
@@ -161,14 +162,17 @@ class TestWhen:
         assert self.ask(registrar, perceived) == (True, 0)
         assert self.ask(registrar, perceived, track=7) == (True, 1)
 
-    @pytest.mark.parametrize("changes", [{"confidence": 0.7}, {"pose": TURNED}, {"covered": 0.5}])
+    @pytest.mark.parametrize("changes", [{"confidence": 0.7}, {"pose": TURNED}, {"covered": 0.5}, {"landmarks": TINY}])
     def test_a_frame_that_shows_it_badly_is_passed_over(
         self, changes: dict[str, object], registrar: Registrar, perceived: Perceived
     ) -> None:
         assert self.ask(registrar, perceived, **changes) == (False, 0)  # type: ignore[arg-type]
         assert self.ask(registrar, perceived) == (True, 1)
 
-    def test_a_drawing_without_a_face_decides_nothing(self, registrar: Registrar, perceived: Perceived) -> None:
+    @pytest.mark.parametrize("drawn", [None, np.zeros((512, 512, 3), np.uint8)])
+    def test_a_drawing_without_the_face_decides_nothing(
+        self, drawn: Image | None, registrar: Registrar, perceived: Perceived
+    ) -> None:
         source = perceived.source(CLOSED)
-        found = registrar.registered(source.image, source.face, 0.0, lambda reference: np.zeros_like(source.image))
-        np.testing.assert_array_equal(found.landmarks, registrar.reference.landmarks)
+        assert registrar.registered(source.image, source.face, 0.0, lambda reference: drawn) is registrar.reference
+        assert self.ask(registrar, perceived) == (True, 1)

@@ -141,9 +141,9 @@ class Job:
     def _registered(self, plan: Plan, frame: Frame, face: Face) -> Plan:
         """The plan with the reference as it is to be placed on this person."""
 
-        def draw(reference: PartReference) -> Image:
+        def draw(reference: PartReference) -> Image | None:
             patch = _edit(frame, face, [replace(plan, reference=reference)])
-            return frame.image if patch is None else _pasted(frame.image, patch)
+            return None if patch is None else _pasted(frame.image, patch)
 
         covered = float(plan.covered.max(initial=0))
         return replace(plan, reference=self.registrar.registered(frame.image, face, covered, draw))

@@ -35,8 +35,9 @@ _MOST = {Part.MOUTH: 0.03, Part.NOSE: 0.03, Part.LEFT_EYEBROW: 0.015, Part.RIGHT
 Where thin brows replace bushy ones the network goes by their hair, and further they would look out of place. Eyes are
 not registered: their lids and irises lie where the target's are, layer by layer.
 """
-_CONFIDENT, _FACING, _CLEAR = 0.8, 0.95, 0.3
-"""A frame serves if its landmarks are at least so sure, the part faces the camera, and no more of it is covered."""
+_CONFIDENT, _FACING, _CLEAR, _LARGE = 0.8, 0.95, 0.3, 20.0
+"""A frame serves if its landmarks are at least so sure, the part faces the camera, no more of it is covered, and the
+eyes are so many pixels apart: landmarks of smaller faces err by more than is to be corrected."""
 
 _LIP_LINES = (
     t.UPPER_LIP_OUTER, t.UPPER_LIP_MIDDLE, t.UPPER_LIP_INNER, t.LOWER_LIP_OUTER, t.LOWER_LIP_MIDDLE, t.LOWER_LIP_INNER,
@@ -49,8 +50,8 @@ _POINTS: dict[Part, list[int]] = {
 }
 """What is looked for of each part."""
 
-Draw = Callable[[PartReference], Image]
-"""The frame with this part in it, (H, W, 3) uint8."""
+Draw = Callable[[PartReference], Image | None]
+"""The frame with this part in it, (H, W, 3) uint8; None where it cannot be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,28 +77,33 @@ class Registrar:
             covered: how much of the part is hidden, 0 to 1.
             draw: puts the part into this frame.
         """
-        part = self.reference.part
-        if face.track not in self._known:
-            sure = face.confidence >= _CONFIDENT and visibility(part, face.pose) >= _FACING and covered <= _CLEAR
-            if part not in _MOST or not sure:
-                return self.reference
-            self._known[face.track] = self._register(image, face, draw)
-        return self._known[face.track]
+        person = face.track
+        if person not in self._known and self._serves(face, covered):
+            found = self._register(image, face, draw)
+            if found is not None:
+                self._known[person] = found
+        return self._known.get(person, self.reference)
 
     def forget(self, person: int) -> None:
         """Drop what is known of a person: another shot or clip begins."""
         self._known.pop(person, None)
 
-    def _register(self, image: Image, face: Face, draw: Draw) -> PartReference:
-        """The reference with the landmarks that brought its part nearest to its place."""
+    def _serves(self, face: Face, covered: float) -> bool:
+        part = self.reference.part
+        sure = face.confidence >= _CONFIDENT and face_scale(face.landmarks) >= _LARGE
+        return part in _MOST and sure and visibility(part, face.pose) >= _FACING and covered <= _CLEAR
+
+    def _register(self, image: Image, face: Face, draw: Draw) -> PartReference | None:
+        """The reference with the landmarks that brought its part nearest to its place; None if it was not found."""
         find = self.perception.landmarker.from_landmarks
         search = _Search(self.reference.part, self.reference.landmarks)
         before = find(image, face.landmarks).landmarks
         for _ in range(_TRIES):
+            picture = draw(replace(self.reference, landmarks=search.tried))
             # In the same region as before, or the network would answer to another crop as well.
-            after = find(draw(replace(self.reference, landmarks=search.tried)), face.landmarks)
-            if after.confidence < _CONFIDENT:
-                break
+            after = None if picture is None else find(picture, face.landmarks)
+            if after is None or after.confidence < _CONFIDENT:
+                return None
             search.learn(before, after.landmarks)
             if search.done:
                 break
