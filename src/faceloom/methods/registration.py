@@ -29,7 +29,7 @@ _GAIN = 2.0
 _ENOUGH = 0.004
 """Inter-ocular distances: mean error up to which nothing is corrected. Lips put back into their own picture, teeth
 painted over, are already found off by up to 0.0033."""
-_MOST = {Part.MOUTH: 0.03, Part.NOSE: 0.03, Part.LEFT_EYEBROW: 0.015, Part.RIGHT_EYEBROW: 0.015}
+_MOST = {Part.MOUTH: 0.03, Part.NOSE: 0.03, Part.LEFT_EYEBROW: 0.011, Part.RIGHT_EYEBROW: 0.011}
 """The parts that are registered, and the furthest that any of their landmarks is moved, in inter-ocular distances.
 
 Where thin brows replace bushy ones the network goes by their hair, and further they would look out of place. Eyes are
