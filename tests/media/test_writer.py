@@ -222,6 +222,18 @@ def test_writing_no_frame_is_an_error(tmp_path, clips):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("size", "preset", "passes"), [((1280, 720), None, 1), ((1280, 720), "veryfast", 2), ((640, 480), None, 2)]
+)
+def test_large_frames_are_searched_once(tmp_path, tools, size, preset, passes):
+    """x264 notes its settings in the stream. A preset that is asked for is taken as it is."""
+    planes = [tools.noise_planes("yuv420p", *size, seed) for seed in range(2)]
+    source = tools.make_clip(tmp_path / "a.mp4", planes, options={"preset": "ultrafast"})
+    out = copy(source, tmp_path / "b.mp4", preset=preset)
+    assert f"subme={passes} ".encode() in out.read_bytes()
+    assert probe(out).frame_count == 2
+
+
 def refuse(clips, out, says, **options):
     with open_clip(clips["ntsc"]) as clip, pytest.raises(MediaError, match=says) as caught:
         ClipWriter.like(clip, out, **options)

@@ -25,6 +25,7 @@ class Codec:
     crf      default constant rate factor (lower is better and larger), None if the codec has none.
     preset   default speed preset, None if the codec has none.
     options  further encoder options that are always set.
+    large    and those for frames of 1280×720 and more, unless a preset is named.
     preset_option  libav's name of the preset option.
     whole_blocks   the size must be a whole number of chroma blocks.
     """
@@ -33,12 +34,15 @@ class Codec:
     crf: int | None = None
     preset: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    large: Mapping[str, str] = field(default_factory=dict)
     preset_option: str = "preset"
     whole_blocks: bool = False
 
 
+_LARGE = 1280 * 720
 CODECS: dict[str, Codec] = {
-    "h264": Codec("libx264", 18, "veryfast", whole_blocks=True),
+    # The second pass of sub-pixel search is a third of the encoding, and gains 0.03 to 0.3 dB at that size.
+    "h264": Codec("libx264", 18, "veryfast", large={"x264-params": "subme=1"}, whole_blocks=True),
     "hevc": Codec("libx265", 20, "fast", {"x265-params": "log-level=error"}, whole_blocks=True),
     "av1": Codec("libsvtav1", 25, "8"),
     "vp9": Codec("libvpx-vp9", 24, "4", {"deadline": "good", "row-mt": "1", "b": "0"}, preset_option="cpu-used"),
@@ -64,6 +68,8 @@ def add_video(
     if codec == "av1":
         os.environ.setdefault("SVT_LOG", "1")  # the encoder's only switch for the report it prints on stderr
     options = _options(entry, codec, crf, preset, out)
+    if preset is None and info.width * info.height >= _LARGE:
+        options |= entry.large
     names = [known.name for known in av.Codec(entry.encoder, "w").video_formats or ()]
     fmt = choose(info.planes, names, (info.width, info.height) if entry.whole_blocks else None)
     try:
