@@ -17,6 +17,7 @@ from faceloom.geometry.sharpness import sharpness
 from faceloom.methods.face_look import FaceLook, FaceLooks
 from faceloom.methods.memo import FrameMemo
 from faceloom.methods.surround import skin_statistics
+from faceloom.methods.temple_hair import hair_over_brow
 from faceloom.perceive.temporal_filter import smooth_parameters
 from faceloom.types import Box, Face, Frame, Image, Part, Points
 
@@ -53,6 +54,7 @@ class Light:
     glasses                 0 to 1: how certainly the target wears glasses, whose rims must stay.
     sharpness               (2,) of the target's own part, see ``geometry.sharpness``.
     shading                 ``part_shading`` of the target.
+    hair                    (2,) ``temple_hair.hair_over_brow``.
     """
 
     skin: NDArray[np.float64]
@@ -62,6 +64,7 @@ class Light:
     glasses: float
     sharpness: NDArray[np.float64]
     shading: float
+    hair: NDArray[np.float64]
 
 
 def light_frame(landmarks: Points, part: Part) -> tuple[NDArray[np.float64], float]:
@@ -92,7 +95,7 @@ class LightMeter:
         if not seen.any():
             return [None] * len(faces)
         self._memo.forget_before(frames[0].index)
-        rows = np.zeros((len(faces), 23))
+        rows = np.zeros((len(faces), 25))
         for i, (frame, face) in enumerate(zip(frames, faces, strict=True)):
             if face is not None:
                 rows[i] = self._memo.get(face.track, frame.index, partial(self._measure, frame, face))
@@ -104,7 +107,7 @@ class LightMeter:
         self._memo.forget(person)
 
     def _measure(self, frame: Frame, face: Face) -> NDArray[np.float64]:
-        """(23,) what ``_light`` makes a ``Light`` of, for one frame."""
+        """(25,) what ``_light`` makes a ``Light`` of, for one frame."""
         part, landmarks = self.part, face.landmarks.astype(np.float64)
         points, look = list(SKIN_POINTS[part]), self.looks.of(frame, face)
         centre, unit = light_frame(landmarks, part)
@@ -114,7 +117,10 @@ class LightMeter:
         eyeball_gain = _eyeball_gain(part, self.eyeball, frame.image, landmarks)
         soft = part_sharpness(part, frame.image, landmarks)
         return np.concatenate(
-            [gain.ravel(), eyeball_gain, middle, spread, [look.bridge, part_shading(part, look)], soft]
+            [
+                *(gain.ravel(), eyeball_gain, middle, spread, [look.bridge, part_shading(part, look)], soft),
+                hair_over_brow(part, look.features, middle, spread),
+            ]
         )
 
 
@@ -127,7 +133,8 @@ def _light(row: NDArray[np.float64]) -> Light:
         skin_spread=row[16:19],
         glasses=float(masks.smoothstep(row[19], 0.08, 0.12)),
         shading=float(row[20]),
-        sharpness=row[21:],
+        sharpness=row[21:23],
+        hair=row[23:],
     )
 
 

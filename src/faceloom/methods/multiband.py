@@ -30,6 +30,7 @@ from faceloom.methods.occlusion import CoverWatch, cover_matte
 from faceloom.methods.part_reference import PartReference, cut_reference
 from faceloom.methods.registration import Registrar
 from faceloom.methods.surround import part_and_skin
+from faceloom.methods.temple_hair import hair_matte
 from faceloom.methods.tone import light_alone, on_other_skin
 from faceloom.perceive import Perception
 from faceloom.types import Attribute, Box, Crop, Face, FloatImage, Frame, Image, Matte, Part, Patch, Source, Window
@@ -244,6 +245,9 @@ def keep_what_is_not_skin(
 ) -> Matte:
     """Factor for a part's matte: 1 on the part itself (``core``) and on skin, 0 on hair, beard or glasses around it."""
     keep = part_and_skin(target, part, landmarks, (light.skin_mean, light.skin_spread), box, core)
+    hair = hair_matte(part, landmarks, light.hair, box)
+    if hair is not None:
+        keep = keep * (1 - hair)
     if light.glasses > 0:
         picture = (target * np.float32(255) + np.float32(0.5)).clip(0, 255).astype(np.uint8)
         lines = rims(picture, landmarks - (box.left, box.top, 0), Box(0, 0, box.width, box.height))
