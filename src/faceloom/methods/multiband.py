@@ -85,8 +85,8 @@ class Multiband:
         for person in {face.track for face in faces if face is not None}:
             for job in prepared:
                 job.meet(person, window)
-        core = range(*window.core.indices(len(window.frames)))
         per_job = [job.plan(window, faces) for job in prepared]
+        core = range(*window.core.indices(len(window.frames)))
         # Only for placing: what is measured of a frame must not depend on how many frames of context it was given.
         placed = steady_irises(faces) if any(job.reference.part in _EYES for job in prepared) else faces
         patches = [_edit(window.frames[i], placed[i], [plans[i] for plans in per_job]) for i in core]
