@@ -14,7 +14,8 @@ from faceloom.errors import RecipeError
 from faceloom.evaluate.motion import eyes_openness
 from faceloom.geometry import colour, masks
 from faceloom.geometry import topology as t
-from faceloom.geometry.partcover import face_scale, mouth_openness, part_box
+from faceloom.geometry.partcover import core_matte, face_scale, mouth_openness, part_box
+from faceloom.methods import multiband
 from faceloom.methods.light import part_sharpness
 from faceloom.methods.multiband import Multiband
 from faceloom.types import Attribute, Face, Image, Part, Source, Window
@@ -97,6 +98,29 @@ def test_a_sharp_reference_becomes_as_soft_as_the_target(
         gained = part_sharpness(part, after, landmarks) - part_sharpness(part, soft, landmarks)
         assert np.abs(gained).max() < most
     assert change(soft, after).max() > 20, "and something is edited"
+
+
+def test_a_shadow_beside_a_brow_is_left_behind(perceived: Perceived, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skin comes along only as far as the hair needs it: here hair at the temple darkens it in the reference."""
+    source, target = perceived.source(CLOSED), perceived.source(CORAL)
+    landmarks = source.face.landmarks
+    x, y = np.meshgrid(np.arange(512), np.arange(512))
+    away = np.hypot(x - landmarks[301, 0], y - landmarks[301, 1]) / face_scale(landmarks)
+    dark = (source.image * (1 - 0.5 * np.exp(-((away / 0.25) ** 2)))[..., None]).astype(np.uint8)
+    shaded = replace(source, image=dark)
+    beyond = core_matte(Part.LEFT_EYEBROW, target.face.landmarks.astype(np.float64), WHOLE) == 0
+
+    def darkened() -> int:
+        """Grey levels by which the shadow changes skin beside the target's own brow, all together."""
+        plain, after = (
+            edited({Attribute.LEFT_EYEBROW: one}, [still(target.image)], [target.face])[0] for one in (source, shaded)
+        )
+        return int(change(plain, after)[beyond].sum())
+
+    little = darkened()
+    monkeypatch.setattr(multiband, "_BROWS", ())
+    much = darkened()
+    assert much > 100 and little < 0.2 * much
 
 
 class TestMouth:

@@ -44,6 +44,10 @@ _OVERLAP = 2.2
 """What ``soften`` is asked for, over what is wanted. Bands of detail overlap: weakening the finest by a factor lowers
 its measured log ratio by less than half of the factor's logarithm (by 0.45 of a weak one, 0.38 of a strong one)."""
 _EYES = (Part.LEFT_EYE, Part.RIGHT_EYE)
+_BROWS = (Part.LEFT_EYEBROW, Part.RIGHT_EYEBROW)
+_BROW_MARGIN = 0.04
+"""How much skin comes along around the hair of a brow, in inter-ocular distances: a shadow at the temple would be a
+dark cloud on another face."""
 CONFIDENCE = (0.5, 0.8)
 """Confidence of the landmarks below which nothing is placed, and from which on a part is placed in full."""
 
@@ -207,7 +211,7 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
     softer = _OVERLAP * (light.sharpness - reference.sharpness_at(zoom))
-    picture = target.copy()
+    picture, hair = target.copy(), np.zeros(target.shape[:2], np.float32)
     for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.trust):
         rows, columns = _extent(layer.matte)
         where, shown = layer.where[rows, columns], layer.matte[rows, columns]
@@ -220,8 +224,12 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
             clean, bare = cv2.split(warp.sample(reference.surface, where))
             lit = on_other_skin(lit, bare, reference, light)
             shown = shown * clean
+            hair[rows, columns] = clean * (1 - bare)
         picture[rows, columns] = colour.mix(picture[rows, columns], lit, shown)
     matte, core = part_and_core_mattes(reference.part, landmarks, reference.landmarks, box)
+    if reference.part in _BROWS:
+        needed = np.maximum(core, masks.dilate(hair, _BROW_MARGIN * scale))
+        matte = matte * masks.blur(needed, 0.5 * _BROW_MARGIN * scale)
     matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box, core)
     hidden = cover_matte(plan.points, plan.covered, landmarks, box)
     if hidden is not None:
