@@ -70,12 +70,13 @@ def _against_baselines(rows: Sequence[Row]) -> list[Verdict]:
     for (part, reference), group in _grouped(rows, "part", "reference").items():
         by_method = {method: some for (method,), some in _grouped(group, "method").items()}
         ours = next((some for method, some in by_method.items() if method not in BASELINES), None)
-        for baseline in (name for name in by_method if name in BASELINES and ours is not None):
-            for field, of in (("warp", "warping error"), ("warp_surface", "the same of lips and skin alone,")):
-                if field == "warp" or part == "mouth":
-                    found.append(
-                        _compared(ours, by_method[baseline], field, f"{of} against {baseline}, {part} from {reference}")
-                    )
+        if ours is None:
+            continue
+        for baseline in (name for name in by_method if name in BASELINES):
+            theirs, which = by_method[baseline], f"against {baseline}, {part} from {reference}"
+            found.append(_compared(ours, theirs, "warp", f"warping error {which}"))
+            if part == "mouth":
+                found.append(_compared(ours, theirs, "warp_surface", f"the same of lips and skin alone, {which}"))
     return found
 
 

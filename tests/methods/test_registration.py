@@ -66,7 +66,7 @@ class TestSearch:
     def test_a_step_that_leads_astray_is_undone(self) -> None:
         """A network that follows by 1.4 times is overshot by twice that; the next step is half as long."""
         search, scale = _Search(Part.NOSE, self.START), face_scale(self.START)
-        for found in (0.01, 0.018):
+        for found in (0.01, -0.018):
             search.learn(self.START, self.START + found * scale)
         assert search.best is self.START
         np.testing.assert_allclose(search.tried[:, :2] - self.START[:, :2], 0.01 * scale, rtol=1e-9)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -19,8 +20,7 @@ def face(track: int, size: float) -> Face:
 def scene(**sizes: float) -> Scene:
     """A window of one frame: ``a=10`` is track 1 of 10 pixels, ``b`` track 2, and so on."""
     faces = {ord(name) - 96: face(ord(name) - 96, size) for name, size in sizes.items()}
-    areas = {track: one.box.area for track, one in faces.items()}
-    return Scene(Window([], slice(0, 0)), {track: [one] for track, one in faces.items()}, areas)
+    return Scene(Window([], slice(0, 0)), {track: [one] for track, one in faces.items()}, list(faces.values()))
 
 
 def test_largest_stays_with_the_person_it_chose() -> None:
@@ -30,6 +30,13 @@ def test_largest_stays_with_the_person_it_chose() -> None:
     assert selector.choose(scene(a=90, b=30)) == [2]
     assert selector.choose(scene(a=90)) == []
     assert selector.choose(scene(a=90, b=5)) == [2]
+
+
+def test_largest_counts_the_frames_read_ahead() -> None:
+    """Track 1 is larger in the window itself, track 2 soon after."""
+    here = scene(a=30, b=20)
+    assert Selector("largest").choose(here) == [1]
+    assert Selector("largest").choose(replace(here, known=[*here.known, face(2, 40)])) == [2]
 
 
 def test_all() -> None:

@@ -83,14 +83,12 @@ def test_the_first_windows_of_a_clip_can_be_short() -> None:
     assert next(scenes(stream, 16, 2)).window.core == slice(0, 16)
 
 
-def test_areas_count_the_frames_read_ahead() -> None:
-    """Person 2 comes after the first window and its context, but is known of; who comes later still is not."""
+def test_faces_read_ahead_are_known() -> None:
+    """Person 2 comes within the context of the first window, person 3 after it, but both are known of."""
     stream = [seen(i, *((1, 2) if i >= 5 else (1,)), *((3,) if i >= 7 else ()), cut=i == 0) for i in range(40)]
     first = next(scenes(stream, 4, 2))
-    assert first.tracks.keys() == first.areas.keys() == {1, 2}
-    ahead = range(4 + 2 + STEADY_SUPPORT)
-    for track, begin in ((1, 0), (2, 5)):
-        assert first.areas[track] == sum(stream[i].faces[track - 1].box.area for i in ahead[begin:])
+    assert first.tracks.keys() == {1, 2}
+    assert first.known == [face for item in stream[: 4 + 2 + STEADY_SUPPORT] for face in item.faces]
 
 
 def test_memory_is_bounded() -> None:

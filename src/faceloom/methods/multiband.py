@@ -211,7 +211,7 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
     y = ((np.arange(box.top, box.bottom) - centre[1]) / unit).astype(np.float32)[:, None]
     zoom = face_scale(reference.landmarks) / scale
     softer = _OVERLAP * (light.sharpness - reference.sharpness_at(zoom))
-    picture, hair = target.copy(), np.zeros(target.shape[:2], np.float32)
+    picture, hair = target.copy(), np.zeros(target.shape[:2], np.float32) if reference.part in _BROWS else None
     for layer in part_layers(reference.part, landmarks, reference.landmarks, box, plan.trust):
         rows, columns = _extent(layer.matte)
         where, shown = layer.where[rows, columns], layer.matte[rows, columns]
@@ -224,10 +224,11 @@ def blend_part(target: FloatImage, landmarks: NDArray[np.float64], plan: Plan, b
             clean, bare = cv2.split(warp.sample(reference.surface, where))
             lit = on_other_skin(lit, bare, reference, light)
             shown = shown * clean
-            hair[rows, columns] = clean * (1 - bare)
+            if hair is not None:
+                hair[rows, columns] = clean * (1 - bare)
         picture[rows, columns] = colour.mix(picture[rows, columns], lit, shown)
     matte, core = part_and_core_mattes(reference.part, landmarks, reference.landmarks, box)
-    if reference.part in _BROWS:
+    if hair is not None:
         needed = np.maximum(core, masks.dilate(hair, _BROW_MARGIN * scale))
         matte = matte * masks.blur(needed, 0.5 * _BROW_MARGIN * scale)
     matte = matte * keep_what_is_not_skin(target, reference.part, landmarks, light, box, core)

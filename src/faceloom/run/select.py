@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from faceloom.errors import FaceError
 from faceloom.run.windows import Scene
-from faceloom.types import Track
+from faceloom.types import Face, Track
 
 
 class Selector:
@@ -29,7 +29,7 @@ class Selector:
             wanted = int(self.face)
             return [wanted] if wanted in scene.tracks else []
         if self._chosen is None and scene.tracks:
-            self._chosen = max(scene.tracks, key=lambda track: scene.areas[track])
+            self._chosen = max(scene.tracks, key=lambda track: _area(scene.known, track))
         return [self._chosen] if self._chosen in scene.tracks and self._chosen is not None else []
 
 
@@ -45,3 +45,7 @@ def explain_nobody(path: str, face: str, tracks: Sequence[Track]) -> FaceError:
         f"{path}: the face '{face}' does not appear; nothing was written. Tracks in this clip: {ids}; "
         "`faceloom inspect` shows them with thumbnails"
     )
+
+
+def _area(faces: Sequence[Face], track: int) -> int:
+    return sum(face.box.area for face in faces if face.track == track)

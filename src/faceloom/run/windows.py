@@ -38,12 +38,12 @@ class Scene:
     """A window and the people in it.
 
     tracks  per track id, that person's steadied face in each of its frames (None where not seen).
-    areas   per track id, pixels that boxes around the face cover together, in it and the frames read ahead of it.
+    known   all faces in the frames of the window and those read ahead of it, as measured.
     """
 
     window: Window
     tracks: dict[int, list[Face | None]]
-    areas: dict[int, int]
+    known: list[Face]
 
 
 def window_length(frame_bytes: int, context: int, most: int = 16) -> int:
@@ -105,12 +105,7 @@ def _scene(buffer: list[Seen], start: int, stop: int, context: int, first: bool)
     ids = sorted({face.track for item in buffer[low:high] for face in item.faces})
     tracks = {track: _steady(support, track)[low - support_low : high - support_low] for track in ids}
     window = Window([item.frame for item in buffer[low:high]], slice(start - low, stop - low), first)
-    areas = dict.fromkeys(ids, 0)
-    for item in buffer[low:]:
-        for face in item.faces:
-            if face.track in areas:
-                areas[face.track] += face.box.area
-    return Scene(window, tracks, areas)
+    return Scene(window, tracks, [face for item in buffer[low:] for face in item.faces])
 
 
 def _steady(support: list[Seen], track: int) -> list[Face | None]:
